@@ -1,0 +1,40 @@
+# Everything here works without this file too: it only saves typing.
+
+GO ?= go
+# The race detector needs a C compiler.
+RACE := $(if $(shell command -v $${CC:-cc} 2>/dev/null),-race)
+TEST_FLAGS ?= -timeout 9m $(RACE)
+GO_FILES = $$(find . -name '*.go' -not -path '*/node_modules/*')
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test lint fmt bench
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/rollcall
+	$(GO) build -trimpath -o bin/rollcall ./cmd/rollcall
+
+run: ## run everything in one process, with demo data: http://127.0.0.1:8080
+	$(GO) run ./cmd/rollcall serve --embedded --demo
+
+# Packages are tested one after another: several start a Kafka broker, and two
+# brokers on two cores make each other's tests slow and their timeouts tight.
+# The last lines say which real servers they had, and which they missed.
+test: lint ## check and test everything; ROLLCALL_REQUIRE_SERVERS=1 fails where a server is missing
+	$(GO) build $(RACE) ./...
+	@servers=$$(mktemp) && trap 'rm -f "$$servers"' EXIT; \
+	echo '$(GO) test -p 1 $(TEST_FLAGS) ./...'; \
+	ROLLCALL_SERVERS_LOG=$$servers $(GO) test -p 1 $(TEST_FLAGS) ./...; \
+	status=$$?; sort -u "$$servers"; exit $$status
+
+lint: ## gofmt and go vet
+	@unformatted=$$(gofmt -l $(GO_FILES)); \
+	if [ -n "$$unformatted" ]; then echo "run make fmt, these are not formatted:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+
+fmt: ## format all Go files
+	gofmt -w $(GO_FILES)
+
+bench: ## run the benchmark program against real servers
+	$(GO) run ./integration/bench

@@ -1,0 +1,116 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"rollcall/pipeline/catalog"
+)
+
+// AccountHeader names the account that an operator's request is about.
+const AccountHeader = "Rollcall-Account"
+
+// access is what an operation asks of its caller.
+type access int
+
+const (
+	anybody  access = iota // with a token
+	reader                 // of an account
+	writer                 // of an account
+	operator               // of the whole server
+)
+
+// caller is who sends a request.
+type caller struct {
+	account  string // empty for an operator who named none
+	scope    catalog.Scope
+	operator bool
+	named    bool   // the account was named by the request, not by the token
+	secret   string // the token, of whoever is not the operator
+}
+
+type callerKey struct{}
+
+// authenticate finds out who sends a request.
+func (s *Server) authenticate(r *http.Request) (caller, *Problem) {
+	named := r.Header.Get(AccountHeader)
+	header := r.Header.Get("Authorization")
+	if header == "" && s.Tokenless {
+		return caller{account: cmp.Or(named, DefaultAccount), operator: true, named: named != ""}, nil
+	}
+	scheme, secret, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+		return caller{}, problem("unauthorized", "no bearer token is given")
+	}
+	if s.isOperator(secret) {
+		return caller{account: named, operator: true, named: named != ""}, nil
+	}
+	grant, ok := s.Catalog.Token(secret)
+	if !ok {
+		return caller{}, problem("unauthorized", "the token is not known")
+	}
+	if named != "" && named != grant.Account {
+		return caller{}, problem("not-found", "there is no account %q", named)
+	}
+	return caller{account: grant.Account, scope: grant.Scope, secret: secret}, nil
+}
+
+// isOperator compares hashes, which have one length, in constant time.
+func (s *Server) isOperator(secret string) bool {
+	want, got := sha256.Sum256([]byte(s.OperatorToken)), sha256.Sum256([]byte(secret))
+	return s.OperatorToken != "" && subtle.ConstantTimeCompare(want[:], got[:]) == 1
+}
+
+// authorize says what stands between a caller and an operation, or nil.
+func (s *Server) authorize(c caller, a access) *Problem {
+	switch {
+	case a == anybody:
+		return nil
+	case a == operator && !c.operator:
+		return problem("forbidden", "this takes the operator's token")
+	case a == operator:
+		return nil
+	case c.account == "":
+		return problem("bad-request", "name the account in the header %s", AccountHeader)
+	case s.Catalog.Account(c.account) == nil:
+		return problem("not-found", "there is no account %q", c.account)
+	case a == writer && !c.operator && c.scope != catalog.Write:
+		return problem("forbidden", "this takes a token of scope write")
+	}
+	return nil
+}
+
+// stillAllowed tells a long stream whether its token was revoked, or its
+// account deleted, since it began.
+func (s *Server) stillAllowed(c caller) bool {
+	if s.Catalog.Account(c.account) == nil {
+		return false
+	}
+	_, ok := s.Catalog.Token(c.secret)
+	return ok || c.operator
+}
+
+// admit lets a request through to its operation, before its body is read.
+func (s *Server) admit(a access) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(ctx)
+		c, p := s.authenticate(r)
+		if p == nil {
+			p = s.authorize(c, a)
+		}
+		if p != nil {
+			p.write(w)
+			return
+		}
+		next(huma.WithValue(ctx, callerKey{}, c))
+	}
+}
+
+func callerOf(ctx context.Context) caller { return ctx.Value(callerKey{}).(caller) }

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// describe is the frame of the OpenAPI document.
+func describe(version string) huma.Config {
+	c := huma.DefaultConfig("rollcall", version)
+	c.Info.Description = "Live audience segments for SMS. Errors are RFC 9457 problems; their types are documented under " + problemsPath + "."
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // huma's own pages load scripts from elsewhere
+	c.CreateHooks = nil                                   // no "$schema" in answers
+	c.RejectUnknownQueryParameters = true                 // a misspelt "stale" or "slice" must not pass unnoticed
+	return c
+}
+
+// routes is every operation that OpenAPI describes.
+func (s *Server) routes() {
+	handle(s, reader, get("list-segments", "/v1/segments", "All segments, parents first"), s.listSegments)
+	handle(s, reader, get("get-segment", "/v1/segments/{id}", "A segment with its size"), s.getSegment)
+	handle(s, writer, unchecked(put("put-segment", "/v1/segments/{id}", "Create or replace a segment"), maxBody), s.putSegment)
+	handle(s, writer, del("delete-segment", "/v1/segments/{id}", "Delete a segment"), s.deleteSegment)
+	handle(s, reader, unchecked(post("preview", "/v1/preview", "How many a definition would match", 200), maxBody), s.preview)
+	handle(s, reader, unchecked(post("check", "/v1/segments/{id}/check", "Are these contacts members, and sendable?", 200), maxCheckBody), s.check)
+	handle(s, reader, ndjson(get("members", "/v1/segments/{id}/members", "All members, as NDJSON")), s.members)
+	handle(s, reader, ndjson(get("recipients", "/v1/segments/{id}/recipients", "The sendable members, as NDJSON")), s.recipients)
+	handle(s, reader, events(get("sizes", "/v1/sizes", "Sizes now and from now on, as server-sent events")), s.sizes)
+
+	handle(s, operator, get("list-accounts", "/v1/accounts", "All accounts by id"), s.listAccounts)
+	handle(s, operator, body(post("create-account", "/v1/accounts", "Create an account and its first token", 201), maxBody), s.createAccount)
+	handle(s, operator, del("delete-account", "/v1/accounts/{id}", "Delete an account with all that is in it"), s.deleteAccount)
+	handle(s, writer, get("list-tokens", "/v1/tokens", "The account's tokens, without their secrets"), s.listTokens)
+	handle(s, writer, body(post("create-token", "/v1/tokens", "Create a token; its secret is shown this once", 201), maxBody), s.createToken)
+	handle(s, writer, del("revoke-token", "/v1/tokens/{id}", "Revoke a token"), s.revokeToken)
+	handle(s, writer, del("erase-contact", "/v1/contacts/{id}", "Erase a contact everywhere"), s.eraseContact)
+	handle(s, anybody, get("status", "/v1/status", "Freshness, lag and counters"), s.status)
+}
+
+// handle registers an operation for callers with the given access.
+func handle[I, O any](s *Server, a access, op huma.Operation, handler func(context.Context, caller, *I) (*O, error)) {
+	op.Security = []map[string][]string{{"token": {}}}
+	op.Middlewares = huma.Middlewares{s.admit(a)}
+	op.Errors = []int{401, 403, 404, 503}
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handler(ctx, callerOf(ctx), in)
+		if err != nil {
+			return nil, problemOf(ctx, s.Log, err)
+		}
+		return out, nil
+	})
+}
+
+func operation(method, id, path, summary string, status int) huma.Operation {
+	return huma.Operation{Method: method, OperationID: id, Path: path, Summary: summary, DefaultStatus: status}
+}
+
+func get(id, path, summary string) huma.Operation {
+	return operation(http.MethodGet, id, path, summary, http.StatusOK)
+}
+
+func put(id, path, summary string) huma.Operation {
+	op := operation(http.MethodPut, id, path, summary, http.StatusOK)
+	op.Responses = map[string]*huma.Response{
+		"201": {Description: "Created"},
+		"202": {Description: "Stored, but not composed by every partition yet; GET says how far it is"},
+	}
+	return op
+}
+
+func post(id, path, summary string, status int) huma.Operation {
+	return operation(http.MethodPost, id, path, summary, status)
+}
+
+func del(id, path, summary string) huma.Operation {
+	return operation(http.MethodDelete, id, path, summary, http.StatusNoContent)
+}
+
+// body bounds a body, whose schema is checked: a misspelt field is refused.
+func body(op huma.Operation, limit int64) huma.Operation {
+	op.MaxBodyBytes = limit
+	op.BodyReadTimeout = requestWait
+	return op
+}
+
+// unchecked bounds a body whose shape the handler checks: that says more than
+// a schema, and reads the body once less.
+func unchecked(op huma.Operation, limit int64) huma.Operation {
+	op.SkipValidateBody = true
+	return body(op, limit)
+}
+
+func ndjson(op huma.Operation) huma.Operation {
+	return streams(op, "application/x-ndjson", `Lines {"contact": "..."}, some with a "cursor" from which to go on. `+
+		`The last line is {"end": {"count", "cursor", "freshness"}}: without it the list is cut off.`)
+}
+
+func events(op huma.Operation) huma.Operation {
+	return streams(op, "text/event-stream", `An event "snapshot" with all sizes, then an event "size" for each change, and "deleted".`)
+}
+
+func streams(op huma.Operation, contentType, description string) huma.Operation {
+	op.Responses = map[string]*huma.Response{
+		"200": {Description: description, Content: map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{Type: huma.TypeString}}}},
+	}
+	return op
+}

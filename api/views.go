@@ -1,0 +1,68 @@
+package api
+
+import (
+	"context"
+
+	"rollcall/pipeline"
+	"rollcall/pipeline/segment"
+)
+
+// Views answers questions about the current state. An unknown account or
+// segment is one whose state has not been built yet.
+type Views interface {
+	Freshness(account string) Freshness
+
+	// Size is of the newest definition that the views have taken up, which
+	// Size.Version names.
+	Size(account, segment string) Size
+
+	// Warnings names the lists and messages of a definition that no record has
+	// mentioned so far.
+	Warnings(account string, def segment.Definition) []Warning
+
+	// Check answers for each contact, in their order.
+	Check(ctx context.Context, account, segment string, contacts []string) ([]Membership, Freshness, error)
+
+	// Stream calls yield with each contact once, and with the cursor from which
+	// a later call goes on after that contact. It stops at yield's first error,
+	// and returns it. The count is of the contacts yielded, and the freshness
+	// that of the whole answer.
+	Stream(ctx context.Context, account, segment string, q StreamQuery, yield func(contact, cursor string) error) (count int64, f Freshness, err error)
+
+	Preview(ctx context.Context, account string, def segment.Definition) (Preview, Freshness, error)
+
+	// Watch follows the sizes of some segments, or of all that there are and
+	// will be if none is named.
+	Watch(account string, segments []string) Watch
+
+	// Status is an account's, or the whole product's if account is empty.
+	Status(account string) Status
+}
+
+// Eraser removes a contact everywhere. It returns when the erasure is durable.
+type Eraser interface {
+	Erase(ctx context.Context, account, contact string) error
+}
+
+// What answers are made of.
+type (
+	Freshness       = pipeline.Freshness
+	Size            = pipeline.Size
+	SegmentSize     = pipeline.SegmentSize
+	Watch           = pipeline.Watch
+	Warning         = pipeline.Warning
+	Membership      = pipeline.Membership
+	StreamQuery     = pipeline.StreamQuery
+	Preview         = pipeline.Preview
+	Step            = pipeline.Step
+	Reach           = pipeline.Reach
+	Status          = pipeline.Status
+	PartitionStatus = pipeline.PartitionStatus
+)
+
+// What can be wrong with a question.
+var (
+	ErrCursorGone  = pipeline.ErrCursorGone
+	ErrNotComposed = pipeline.ErrNotComposed
+	ErrUnavailable = pipeline.ErrUnavailable
+)

@@ -1,0 +1,165 @@
+package bitmaps
+
+import "encoding/binary"
+
+// Checkpoint is where a partition stands: what of the log is in its state, and
+// how every record consumed so far ended.
+type Checkpoint struct {
+	Definitions int64  // every account is composed for the definitions below this offset
+	Changelog   uint64 // fragments hold what entries before this seq say; those may be gone
+	Lineage     string // random, given to a state that begins empty
+	Offsets     []Offset
+	Outcomes    [Outcomes]int64
+	Reasons     map[string]int64 // dead letters by code
+	Metadata    string           // version of the phone metadata that facts were derived with
+}
+
+// Offset is how far one partition of one topic is in the state.
+type Offset struct {
+	Topic     string
+	Partition int32
+	First     int64 // where the state began
+	Next      int64 // the first offset that is not in it
+}
+
+// Outcome is how a consumed offset ended.
+type Outcome int
+
+// The outcomes of offsets. They add up to the offsets consumed.
+const (
+	Applied      Outcome = iota // with or without effect
+	Repeated                    // seen before
+	Forwarded                   // to the inbox of the partition it belongs to
+	DeadLettered                // unreadable
+	Ignored                     // only where the configuration says so
+	Skipped                     // no record: control, aborted, compacted away
+	Outcomes     = 6
+)
+
+var outcomeNames = [Outcomes]string{"applied", "repeated", "forwarded", "dead_lettered", "ignored", "skipped"}
+
+func (o Outcome) String() string { return outcomeNames[o] }
+
+func (c *Checkpoint) encode() []byte {
+	b := sealed(256)
+	b = binary.AppendUvarint(binary.AppendVarint(b, c.Definitions), c.Changelog)
+	b = appendString(b, c.Lineage)
+	b = binary.AppendUvarint(b, uint64(len(c.Offsets)))
+	for _, o := range c.Offsets {
+		b = binary.AppendUvarint(appendString(b, o.Topic), uint64(o.Partition))
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(o.First)), uint64(o.Next))
+	}
+	for _, n := range c.Outcomes {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	b = binary.AppendUvarint(b, uint64(len(c.Reasons)))
+	for code, n := range c.Reasons {
+		b = binary.AppendUvarint(appendString(b, code), uint64(n))
+	}
+	return seal(appendString(b, c.Metadata))
+}
+
+func decodeCheckpoint(data []byte) (Checkpoint, error) {
+	var c Checkpoint
+	payload, err := unseal(data)
+	if err != nil {
+		return c, err
+	}
+	r := reader{b: payload}
+	c.Definitions, c.Changelog, c.Lineage = r.int(), r.uint(), r.string()
+	for range r.count() {
+		c.Offsets = append(c.Offsets, Offset{
+			Topic: r.string(), Partition: int32(r.uint32()), First: int64(r.uint()), Next: int64(r.uint()),
+		})
+	}
+	for i := range c.Outcomes {
+		c.Outcomes[i] = int64(r.uint())
+	}
+	c.Reasons = map[string]int64{}
+	for range r.count() {
+		code := r.string()
+		c.Reasons[code] = int64(r.uint())
+	}
+	c.Metadata = r.string()
+	return c, r.done()
+}
+
+// AccountMeta is what an account's numbers continue from in this partition.
+type AccountMeta struct {
+	Seq                       uint64 // the commit whose totals these are
+	Contacts, Messages, Lists uint32 // the next numbers
+	Totals                    map[string]Totals
+}
+
+// Totals count the changes of a segment's membership since it was defined.
+type Totals struct{ Entered, Exited uint64 }
+
+// EncodeMeta seals an account's meta.
+func EncodeMeta(m AccountMeta) []byte {
+	b := binary.AppendUvarint(sealed(64), m.Seq)
+	for _, n := range []uint32{m.Contacts, m.Messages, m.Lists} {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	b = binary.AppendUvarint(b, uint64(len(m.Totals)))
+	for id, t := range m.Totals {
+		b = binary.AppendUvarint(appendString(b, id), t.Entered)
+		b = binary.AppendUvarint(b, t.Exited)
+	}
+	return seal(b)
+}
+
+// DecodeMeta reads what EncodeMeta wrote.
+func DecodeMeta(data []byte) (AccountMeta, error) {
+	payload, err := unseal(data)
+	if err != nil {
+		return AccountMeta{}, err
+	}
+	r := reader{b: payload}
+	m := AccountMeta{Seq: r.uint(), Contacts: r.uint32(), Messages: r.uint32(), Lists: r.uint32(), Totals: map[string]Totals{}}
+	for range r.count() {
+		id := r.string()
+		m.Totals[id] = Totals{Entered: r.uint(), Exited: r.uint()}
+	}
+	return m, r.done()
+}
+
+// EncodeComposed seals what a piece is composed for: a day and definitions.
+func EncodeComposed(today int32, definitions int64) []byte {
+	return seal(binary.AppendVarint(binary.AppendVarint(sealed(12), int64(today)), definitions))
+}
+
+// DecodeComposed reads what EncodeComposed wrote.
+func DecodeComposed(data []byte) (today int32, definitions int64, err error) {
+	payload, err := unseal(data)
+	if err != nil {
+		return 0, 0, err
+	}
+	r := reader{b: payload}
+	today, definitions = int32(r.int()), r.int()
+	return today, definitions, r.done()
+}
+
+// EncodeErasures seals an account's erasures.
+func EncodeErasures(erasures map[[16]byte]int64) []byte {
+	b := sealed(len(erasures) * 22)
+	for hash, at := range erasures {
+		b = binary.AppendVarint(append(b, hash[:]...), at)
+	}
+	return seal(b)
+}
+
+// DecodeErasures reads what EncodeErasures wrote.
+func DecodeErasures(data []byte) (map[[16]byte]int64, error) {
+	payload, err := unseal(data)
+	if err != nil {
+		return nil, err
+	}
+	r := reader{b: payload}
+	out := map[[16]byte]int64{}
+	for len(r.b) > 0 {
+		var hash [16]byte
+		r.hash(&hash)
+		out[hash] = r.int()
+	}
+	return out, r.done()
+}

@@ -1,0 +1,37 @@
+// Package bitmaps is state at rest: what Redis holds, and the only code that
+// knows Redis.
+//
+// Everything of one Kafka partition lies in one Redis Cluster slot, under keys
+// that share the hash tag {pN}:
+//
+//	PREFIX:{p7}             hash    the head: format, gen, nonce, seq, checkpoint
+//	PREFIX:{p7}:log         stream  the changelog: one entry per commit, id SEQ-0
+//	PREFIX:{p7}:accounts    set     the accounts that have fragments here
+//	PREFIX:{p7}:a:ACCOUNT   hash    the fragments of one account
+//
+// A commit appends one entry to the changelog, moves the head and may rewrite
+// some fragments, all in one script. Fragments are folded from the changelog
+// lazily, so an event costs its entry and not the 8 KiB pieces it touches.
+// State is therefore: the fragments, then the changelog applied in order.
+// Every change in an entry says what is, not what to add, so applying an entry
+// to a fragment that already holds it does no harm.
+//
+// The names of an account's fragments:
+//
+//	m                       meta: the next numbers, totals
+//	i:CHUNK                 ids of 256 contacts
+//	r:CHUNK                 registers of 256 contacts: consent time, contact version
+//	n:CHUNK                 names of 256 messages
+//	k:CHUNK                 names of 256 lists
+//	f:FACT:PIECE            bitmap of a fact: exists, in, out, valid, or a country
+//	d:BEHAVIOUR:DAY:PIECE   bitmap: contacts with such an event on that day
+//	e:BEHAVIOUR:DAY:PIECE:RUN   the events themselves, sorted runs
+//	l:LIST:PIECE            bitmap of a list's members
+//	t:LIST:CHUNK            registers of a list: when, member or not
+//	s:SEGMENT:PIECE         bitmap of a segment's members
+//	p:PIECE                 the day and the definitions a piece is composed for
+//	x:0                     erasures, as keyed hashes with their times
+//
+// A piece is 65,536 contact numbers, so that a bitmap of one is a single
+// roaring container of at most 8 KiB.
+package bitmaps

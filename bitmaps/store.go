@@ -1,0 +1,174 @@
+package bitmaps
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	// ErrFenced says that another writer has taken the partition over.
+	ErrFenced = errors.New("fenced: another writer owns the partition")
+	// ErrConflict says that Redis does not hold the state that a commit builds
+	// on, for instance because it failed over to an older one.
+	ErrConflict = errors.New("state in redis is not the expected one")
+)
+
+//go:embed lua/open.lua
+var openLua string
+
+//go:embed lua/commit.lua
+var commitLua string
+
+var (
+	openScript   = redis.NewScript(openLua)
+	commitScript = redis.NewScript(commitLua)
+)
+
+// Store is the state of all partitions in one Redis.
+type Store struct {
+	redis  redis.UniversalClient
+	prefix string
+}
+
+// NewStore uses client, whose commands must not be retried (MaxRetries -1: an
+// unknown outcome is found out by reopening), and keys that begin with prefix.
+func NewStore(client redis.UniversalClient, prefix string) *Store {
+	return &Store{redis: client, prefix: prefix}
+}
+
+// Partition is one partition, held by the writer that opened it last.
+type Partition struct {
+	store      *Store
+	number     int32
+	generation string
+	nonce      string
+	seq        uint64
+}
+
+func (s *Store) key(partition int32, suffix string) string {
+	return s.prefix + ":{p" + strconv.Itoa(int(partition)) + "}" + suffix
+}
+
+// Open takes a partition over and fences whoever had it. fresh tells that
+// nothing was ever committed.
+func (s *Store) Open(ctx context.Context, partition int32) (p *Partition, c Checkpoint, fresh bool, err error) {
+	if s.redis == nil {
+		return &Partition{store: s, number: partition}, Checkpoint{Reasons: map[string]int64{}}, true, nil
+	}
+	var random [12]byte
+	_, _ = rand.Read(random[:]) // never fails
+	nonce := hex.EncodeToString(random[:])
+	reply, err := openScript.Run(ctx, s.redis, []string{s.key(partition, ""), s.key(partition, ":log")}, Format, nonce).Slice()
+	if err != nil {
+		return nil, c, false, fmt.Errorf("open partition %d: %w", partition, err)
+	}
+	if found := fmt.Sprint(reply[3]); found != strconv.Itoa(Format) {
+		return nil, c, false, fmt.Errorf("open partition %d: redis holds format %s, this binary writes %d", partition, found, Format)
+	}
+	p = &Partition{store: s, number: partition, generation: fmt.Sprint(reply[0]), nonce: nonce, seq: uint64(reply[1].(int64))}
+	checkpoint, ok := reply[2].(string)
+	if !ok {
+		return p, Checkpoint{Reasons: map[string]int64{}}, true, nil
+	}
+	if c, err = decodeCheckpoint([]byte(checkpoint)); err != nil {
+		return nil, c, false, fmt.Errorf("open partition %d: checkpoint: %w", partition, err)
+	}
+	return p, c, false, nil
+}
+
+// Write is one fragment to store; a nil Value deletes it.
+type Write struct {
+	Account string
+	Field   string
+	Value   []byte
+}
+
+// Commit is one atomic step of a partition.
+type Commit struct {
+	Checkpoint *Checkpoint
+	Entry      []byte   // sealed changelog entry
+	Writes     []Write  // grouped by account
+	Dropped    []string // accounts to delete, none of them in Writes
+	KeepFrom   uint64   // the changelog forgets entries before this seq; 0: keeps all
+}
+
+// Seq is the number of the newest commit.
+func (p *Partition) Seq() uint64 { return p.seq }
+
+// Nonce names the take-over under which this writer commits.
+func (p *Partition) Nonce() string { return p.nonce }
+
+// Commit applies c whole or not at all. After any error the outcome may be
+// unknown: the writer must let go of its memory and open the partition anew.
+func (p *Partition) Commit(ctx context.Context, c *Commit) error {
+	if p.store.redis == nil {
+		p.seq++
+		return nil
+	}
+	keys := []string{p.store.key(p.number, ""), p.store.key(p.number, ":log"), p.store.key(p.number, ":accounts")}
+	args := make([]any, 0, 6+2*len(c.Writes)+8)
+	args = append(args, p.generation, p.nonce, strconv.FormatUint(p.seq+1, 10), c.Checkpoint.encode(), c.Entry,
+		strconv.FormatUint(c.KeepFrom, 10))
+	for i := 0; i < len(c.Writes); {
+		account, n := c.Writes[i].Account, i
+		for n < len(c.Writes) && c.Writes[n].Account == account {
+			n++
+		}
+		keys = append(keys, p.store.key(p.number, ":a:"+account))
+		args = append(args, account, n-i)
+		for ; i < n; i++ {
+			args = append(args, c.Writes[i].Field, c.Writes[i].Value)
+		}
+	}
+	for _, account := range c.Dropped {
+		keys = append(keys, p.store.key(p.number, ":a:"+account))
+		args = append(args, account, -1)
+	}
+	reply, err := commitScript.Run(ctx, p.store.redis, keys, args...).Text()
+	if err != nil {
+		return fmt.Errorf("commit %d of partition %d: %w", p.seq+1, p.number, err)
+	}
+	switch reply {
+	case "OK":
+		p.seq++
+		return nil
+	case "FENCED":
+		return fmt.Errorf("commit %d of partition %d: %w", p.seq+1, p.number, ErrFenced)
+	}
+	return fmt.Errorf("commit %d of partition %d: %w", p.seq+1, p.number, ErrConflict)
+}
+
+// Reset deletes a partition's state, keeping the generation that fences others.
+func (p *Partition) Reset(ctx context.Context) error {
+	if p.store.redis == nil {
+		return nil
+	}
+	accounts, err := p.store.redis.SMembers(ctx, p.store.key(p.number, ":accounts")).Result()
+	if err != nil {
+		return fmt.Errorf("reset partition %d: %w", p.number, err)
+	}
+	keys := []string{p.store.key(p.number, ":accounts")}
+	for _, a := range accounts {
+		keys = append(keys, p.store.key(p.number, ":a:"+a))
+	}
+	if err := p.store.redis.HDel(ctx, p.store.key(p.number, ""), "checkpoint").Err(); err != nil {
+		return fmt.Errorf("reset partition %d: %w", p.number, err)
+	}
+	first := strconv.FormatUint(p.seq, 10) + "-0"
+	if err := p.store.redis.XTrimMinID(ctx, p.store.key(p.number, ":log"), first).Err(); err != nil {
+		return fmt.Errorf("reset partition %d: %w", p.number, err)
+	}
+	for _, key := range keys {
+		if err := p.store.redis.Del(ctx, key).Err(); err != nil {
+			return fmt.Errorf("reset partition %d: %w", p.number, err)
+		}
+	}
+	return nil
+}

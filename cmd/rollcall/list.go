@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+)
+
+type listFlags struct {
+	ID         string `arg:"" help:"The segment."`
+	Slice      string `help:"A part of the list, such as 2/8, for one of several workers."`
+	Cursor     string `help:"Go on after this cursor."`
+	AllowStale bool   `help:"Take the answer even if the state is behind."`
+}
+
+type (
+	segmentMembersCmd    struct{ listFlags }
+	segmentRecipientsCmd struct{ listFlags }
+)
+
+func (c *segmentMembersCmd) Run(s *session) error    { return c.print(s, "members") }
+func (c *segmentRecipientsCmd) Run(s *session) error { return c.print(s, "recipients") }
+
+func (c *listFlags) print(s *session, which string) error {
+	query := url.Values{}
+	for name, value := range map[string]string{"slice": c.Slice, "cursor": c.Cursor, "stale": stale(c.AllowStale)} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	response, err := s.send("GET", segmentPath(c.ID)+"/"+which+"?"+query.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	out := bufio.NewWriter(s.stdout)
+	err = copyList(out, response.Body, s.JSON)
+	if flushErr := out.Flush(); err == nil {
+		err = flushErr
+	}
+	return err
+}
+
+func stale(allowed bool) string {
+	if allowed {
+		return "allow"
+	}
+	return ""
+}
+
+type listLine struct {
+	Contact string          `json:"contact"`
+	Cursor  string          `json:"cursor"`
+	End     json.RawMessage `json:"end"`
+}
+
+// copyList prints a list up to its end line. A list without one is cut off,
+// and whoever takes it for whole would leave people out.
+func copyList(w io.Writer, list io.Reader, raw bool) error {
+	lines := bufio.NewScanner(list)
+	lines.Buffer(nil, 1<<20)
+	var n int
+	var cursor string
+	for lines.Scan() {
+		var line listLine
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			return cutOff(n, cursor, err)
+		}
+		if raw {
+			fmt.Fprintf(w, "%s\n", lines.Bytes())
+		}
+		if line.End != nil {
+			return nil
+		}
+		if !raw {
+			fmt.Fprintln(w, plain(line.Contact))
+		}
+		n++
+		if line.Cursor != "" {
+			cursor = line.Cursor
+		}
+	}
+	return cutOff(n, cursor, lines.Err())
+}
+
+func cutOff(n int, cursor string, cause error) error {
+	err := fmt.Errorf("the list was cut off after %d contacts", n)
+	if cursor != "" {
+		err = fmt.Errorf("%w; --cursor %s goes on, and repeats some of them", err, cursor)
+	}
+	if cause != nil {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return err
+}

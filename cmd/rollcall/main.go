@@ -1,0 +1,69 @@
+// Command rollcall keeps audience segments for SMS current, and answers who is
+// in them. It is both the server (rollcall serve) and the client of one.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // time zones must not depend on the machine
+
+	"github.com/alecthomas/kong"
+)
+
+type cli struct {
+	connection
+
+	Serve    serveCmd    `cmd:"" help:"Run the pipeline, the API or both."`
+	Accounts accountCmd  `cmd:"" name:"account" help:"Accounts (takes the operator's token)."`
+	Segment  segmentCmd  `cmd:"" help:"Segments: define, show, size, list their members."`
+	Check    checkCmd    `cmd:"" help:"Are these contacts in a segment, and sendable?"`
+	Tokens   tokenCmd    `cmd:"" name:"token" help:"Tokens of the account."`
+	Erase    eraseCmd    `cmd:"" help:"Erase a contact everywhere."`
+	Generate generateCmd `cmd:"" help:"Write realistic records to Kafka, for demos and load."`
+	Status   statusCmd   `cmd:"" help:"Freshness, lag, and what became of the records."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+const about = `Live audience segments for SMS, from Kafka.
+
+Every flag is also an environment variable: --retention-days is ROLLCALL_RETENTION_DAYS.
+"rollcall help COMMAND" says all about one command.`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: it returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "help" {
+		args = append(args[1:len(args):len(args)], "--help")
+	}
+	var c cli
+	exit := -1 // what kong wants to exit with, after --help
+	parser := kong.Must(&c,
+		kong.Name("rollcall"), kong.Description(about), kong.DefaultEnvars("ROLLCALL"),
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exit = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	command, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "rollcall: %v\n", err)
+		return 2
+	}
+	s := &session{ctx: ctx, connection: c.connection, stdout: stdout, stderr: stderr}
+	if err := command.Run(s); err != nil {
+		complain(stderr, err)
+		return 1
+	}
+	return 0
+}

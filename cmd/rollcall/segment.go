@@ -1,0 +1,178 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+type segmentCmd struct {
+	Put        segmentPutCmd        `cmd:"" help:"Create or replace a segment."`
+	List       segmentListCmd       `cmd:"" help:"List the segments."`
+	Show       segmentShowCmd       `cmd:"" help:"Show a segment."`
+	Delete     segmentDeleteCmd     `cmd:"" help:"Delete a segment."`
+	Size       segmentSizeCmd       `cmd:"" help:"Print how many are in a segment."`
+	Members    segmentMembersCmd    `cmd:"" help:"Print all members, one to a line."`
+	Recipients segmentRecipientsCmd `cmd:"" help:"Print the sendable members, one to a line."`
+	Preview    segmentPreviewCmd    `cmd:"" help:"Count what a definition would match, without storing it."`
+}
+
+type segmentAnswer struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Text     string `json:"text"`
+	Version  int64  `json:"version"`
+	Size     *int64 `json:"size"`
+	Sendable *int64 `json:"sendable"`
+	Composed *struct {
+		Done int `json:"done"`
+		Of   int `json:"of"`
+	} `json:"composed"`
+	Freshness struct {
+		Fresh bool `json:"fresh"`
+	} `json:"freshness"`
+	Warnings []warning `json:"warnings"`
+}
+
+type warning struct {
+	Message string `json:"message"`
+}
+
+func segmentPath(id string) string { return "/v1/segments/" + url.PathEscape(id) }
+
+// definitionBody is a request's body; what begins with { is the JSON form.
+func definitionBody(text string) (map[string]any, error) {
+	if !strings.HasPrefix(strings.TrimSpace(text), "{") {
+		return map[string]any{"text": text}, nil
+	}
+	var body map[string]any
+	if err := json.Unmarshal([]byte(text), &body); err != nil {
+		return nil, fmt.Errorf("the definition begins like JSON, but is not: %w", err)
+	}
+	return body, nil
+}
+
+func (s *session) warn(warnings []warning) {
+	for _, w := range warnings {
+		fmt.Fprintln(s.stderr, "warning:", w.Message)
+	}
+}
+
+type segmentPutCmd struct {
+	ID         string `arg:"" help:"1 to 64 of a-z, 0-9 and -."`
+	Definition string `arg:"" help:"Such as: 'all contacts where opted in and clicked in last 30 days'; or its JSON form."`
+	Name       string `help:"What people call it. Default: the name it has, or its id."`
+	IfVersion  int64  `help:"Refuse to replace any version but this one."`
+}
+
+func (c *segmentPutCmd) Run(s *session) error {
+	body, err := definitionBody(c.Definition)
+	if err != nil {
+		return err
+	}
+	if c.Name != "" {
+		body["name"] = c.Name
+	}
+	s = s.with("If-Match", version(c.IfVersion))
+	return placed(c.Definition, call(s, "PUT", segmentPath(c.ID), body, func(a segmentAnswer) {
+		s.warn(a.Warnings)
+		s.printf("%s  %s\n%s\n", a.ID, a.Text, sizeLine(a))
+	}))
+}
+
+// version is a condition on a version as HTTP writes it; 0 is none.
+func version(v int64) string {
+	if v == 0 {
+		return ""
+	}
+	return strconv.Quote(strconv.FormatInt(v, 10))
+}
+
+func sizeLine(a segmentAnswer) string {
+	switch {
+	case a.Size == nil && a.Composed != nil:
+		return fmt.Sprintf("composed by %d of %d partitions so far", a.Composed.Done, a.Composed.Of)
+	case !a.Freshness.Fresh:
+		return fmt.Sprintf("%s members, %s sendable (not fresh)", count(a.Size), count(a.Sendable))
+	}
+	return fmt.Sprintf("%s members, %s sendable", count(a.Size), count(a.Sendable))
+}
+
+type segmentListCmd struct{}
+
+func (segmentListCmd) Run(s *session) error {
+	type list struct {
+		Segments []segmentAnswer `json:"segments"`
+	}
+	return call(s, "GET", "/v1/segments", nil, func(l list) {
+		t := newTable(s, "SEGMENT", "SIZE", "SENDABLE", "NAME", "DEFINITION")
+		defer t.Flush()
+		for _, a := range l.Segments {
+			t.row(a.ID, count(a.Size), count(a.Sendable), plain(a.Name), a.Text)
+		}
+	})
+}
+
+type segmentShowCmd struct {
+	ID string `arg:""`
+}
+
+func (c *segmentShowCmd) Run(s *session) error {
+	return call(s, "GET", segmentPath(c.ID), nil, func(a segmentAnswer) {
+		s.printf("%s  %s\n%s\n%s\nversion %d\n", a.ID, plain(a.Name), a.Text, sizeLine(a), a.Version)
+	})
+}
+
+type segmentDeleteCmd struct {
+	ID        string `arg:""`
+	IfVersion int64  `help:"Refuse to delete any version but this one."`
+}
+
+func (c *segmentDeleteCmd) Run(s *session) error {
+	return call(s.with("If-Match", version(c.IfVersion)), "DELETE", segmentPath(c.ID), nil, nothing)
+}
+
+type segmentPreviewCmd struct {
+	Definition string `arg:"" help:"As in segment put."`
+}
+
+type previewAnswer struct {
+	Size   int64  `json:"size"`
+	Text   string `json:"text"`
+	Funnel []struct {
+		Condition string `json:"condition"`
+		Size      int64  `json:"size"`
+	} `json:"funnel"`
+	Reach struct {
+		Members    int64 `json:"members"`
+		ValidPhone int64 `json:"valid_phone"`
+		OptedIn    int64 `json:"opted_in"`
+		Sendable   int64 `json:"sendable"`
+	} `json:"reach"`
+	Sample   []string  `json:"sample"`
+	Warnings []warning `json:"warnings"`
+}
+
+func (c *segmentPreviewCmd) Run(s *session) error {
+	body, err := definitionBody(c.Definition)
+	if err != nil {
+		return err
+	}
+	return placed(c.Definition, call(s, "POST", "/v1/preview", body, func(p previewAnswer) { showPreview(s, p) }))
+}
+
+func showPreview(s *session, p previewAnswer) {
+	s.warn(p.Warnings)
+	s.printf("%s\n%d members, %d with a valid phone, %d opted in, %d sendable\n",
+		p.Text, p.Size, p.Reach.ValidPhone, p.Reach.OptedIn, p.Reach.Sendable)
+	t := newTable(s, "LEFT", "AFTER")
+	for _, step := range p.Funnel {
+		t.row(strconv.FormatInt(step.Size, 10), step.Condition)
+	}
+	t.Flush()
+	for _, contact := range p.Sample {
+		s.printf("such as %s\n", plain(contact))
+	}
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"rollcall/consumers"
+	"rollcall/demo"
+	"rollcall/embedded"
+	"rollcall/node"
+)
+
+type serveCmd struct {
+	Embedded      bool   `help:"Run Kafka and Redis inside this process too, for trying it out." group:"Embedded"`
+	DataDir       string `default:"rollcall-data" help:"Where the embedded Kafka keeps its log." group:"Embedded"`
+	EmbeddedKafka string `default:"127.0.0.1:9092" help:"Where the embedded Kafka listens." group:"Embedded"`
+	Demo          bool   `help:"Make up a month of records for the account demo, and go on; implies --embedded." group:"Embedded"`
+
+	Brokers         []string `help:"Addresses of Kafka brokers." group:"Servers"`
+	Redis           string   `help:"Redis, as redis://user:password@host:port/db; several hosts with commas are a cluster." group:"Servers"`
+	Group           string   `default:"rollcall" help:"Consumer group of all processes that share the work." group:"Servers"`
+	RedisPrefix     string   `default:"rollcall" help:"What the names of keys in Redis begin with." group:"Servers"`
+	Partitions      int      `default:"8" help:"Partitions of the state, when it is created and no topic exists yet." group:"Servers"`
+	Replication     int      `default:"-1" help:"Replication factor of topics that are created; -1: the brokers' default." group:"Servers"`
+	AllowCreateTime bool     `help:"Accept contacts and consent topics that are dated by their producers." group:"Servers"`
+
+	Roles             []string      `default:"pipeline,api" enum:"pipeline,api" help:"What this process does." group:"Roles"`
+	Listen            string        `default:"127.0.0.1:8080" help:"Where the API listens." group:"Roles"`
+	MaxStaleness      time.Duration `default:"10s" help:"How old the knowledge of where the log ends may be for an answer to be fresh." group:"Roles"`
+	OperatorToken     string        `help:"The operator's token." group:"Roles"`
+	OperatorTokenFile string        `help:"A file with the operator's token." type:"path" group:"Roles"`
+	PublishChanges    bool          `default:"true" negatable:"" help:"Write changed memberships to rollcall.segment-changes." group:"Roles"`
+}
+
+func (c *serveCmd) Run(s *session) error {
+	c.Embedded = c.Embedded || c.Demo
+	if !c.Embedded && (len(c.Brokers) == 0 || c.Redis == "") {
+		return errors.New("serve needs --brokers and --redis, or --embedded")
+	}
+	if c.Embedded {
+		servers, err := c.startEmbedded(s)
+		if err != nil {
+			return err
+		}
+		defer servers.Close()
+	}
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	n, err := node.Open(s.ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	g, ctx := errgroup.WithContext(s.ctx)
+	g.Go(func() error { return n.Run(ctx) })
+	if cfg.API {
+		s.printf("API at http://%s, described at /openapi.json\n", n.Addr())
+	}
+	if c.Embedded {
+		g.Go(func() error { return c.accompany(ctx, s, n) })
+	}
+	return g.Wait()
+}
+
+func (c *serveCmd) startEmbedded(s *session) (*embedded.Servers, error) {
+	servers, err := embedded.Start(embedded.Config{DataDir: c.DataDir, Kafka: c.EmbeddedKafka, Partitions: c.Partitions})
+	if err != nil {
+		return nil, err
+	}
+	c.Brokers, c.Redis, c.Replication = []string{servers.Kafka()}, "redis://"+servers.Redis(), 1
+	s.printf("Kafka at %s, its log in %s\n", servers.Kafka(), c.DataDir)
+	return servers, nil
+}
+
+// accompany sees to the account that an embedded server has for everybody.
+func (c *serveCmd) accompany(ctx context.Context, s *session, n *node.Node) error {
+	err := demo.Account(ctx, n)
+	if err == nil && c.Demo {
+		err = demo.Run(ctx, n, s.stdout)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (c *serveCmd) config() (node.Config, error) {
+	token, err := c.operatorToken()
+	if err != nil {
+		return node.Config{}, err
+	}
+	addresses, err := parseRedis(c.Redis)
+	if err != nil {
+		return node.Config{}, err
+	}
+	cfg := node.Config{
+		Kafka: consumers.Config{Brokers: c.Brokers}, Redis: *addresses, Prefix: c.RedisPrefix, Group: c.Group,
+		Partitions: c.Partitions, Replication: c.Replication, AllowCreateTime: c.AllowCreateTime,
+		Pipeline: slices.Contains(c.Roles, "pipeline"), API: slices.Contains(c.Roles, "api"), Publish: c.PublishChanges,
+		Listen: c.Listen, MaxStaleness: c.MaxStaleness, OperatorToken: token, Version: buildVersion(),
+	}
+	cfg.Tokenless = c.Embedded && token == "" && isLoopback(c.Listen)
+	if cfg.API && token == "" && !cfg.Tokenless {
+		return cfg, errors.New("serve needs an operator's token (ROLLCALL_OPERATOR_TOKEN, or --operator-token-file): " +
+			"without one, only an embedded server on loopback is open")
+	}
+	return cfg, nil
+}
+
+func (c *serveCmd) operatorToken() (string, error) {
+	if c.OperatorTokenFile == "" {
+		return c.OperatorToken, nil
+	}
+	b, err := os.ReadFile(c.OperatorTokenFile)
+	if err != nil {
+		return "", fmt.Errorf("operator's token: %w", err)
+	}
+	token := strings.TrimSpace(string(b))
+	if token == "" {
+		return "", fmt.Errorf("operator's token: %s is empty", c.OperatorTokenFile)
+	}
+	return token, nil
+}
+
+// parseRedis reads one URL, or several addresses of a cluster.
+func parseRedis(text string) (*redis.UniversalOptions, error) {
+	first, more, _ := strings.Cut(text, ",")
+	o, err := redis.ParseURL(first)
+	if err != nil {
+		return nil, fmt.Errorf("--redis: %w", err)
+	}
+	u := &redis.UniversalOptions{
+		Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig,
+	}
+	for _, address := range strings.FieldsFunc(more, func(r rune) bool { return r == ',' }) {
+		address = strings.TrimPrefix(strings.TrimPrefix(address, "redis://"), "rediss://")
+		u.Addrs = append(u.Addrs, address)
+	}
+	return u, nil
+}
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,78 @@
+package node
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// collector shows, at every scrape, what the node knows anyway.
+type collector struct {
+	node *Node
+
+	fresh, lag, records, deadLetters, owned, lost *prometheus.Desc
+	fetched, fetchErrors, rebalances              *prometheus.Desc
+}
+
+func newCollector(n *Node) *collector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("rollcall_"+name, help, labels, nil)
+	}
+	return &collector{
+		node:        n,
+		fresh:       desc("fresh", "1 if answers are fresh."),
+		lag:         desc("lag_records", "Records not yet applied.", "partition", "topic"),
+		records:     desc("records_total", "Offsets consumed, by what became of them.", "outcome"),
+		deadLetters: desc("dead_letters_total", "Dead letters by error code.", "code"),
+		owned:       desc("partitions_owned", "Partitions that this process has."),
+		lost:        desc("data_lost", "1 if the log no longer holds what the state needs."),
+		fetched:     desc("fetched_records_total", "Records that this process fetched."),
+		fetchErrors: desc("fetch_errors_total", "Failed fetch requests of this process."),
+		rebalances:  desc("rebalances_total", "Rebalances that this process took part in."),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		c.fresh, c.lag, c.records, c.deadLetters, c.owned, c.lost, c.fetched, c.fetchErrors, c.rebalances,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v int64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	s := status{c.node.view, c.node}.Status("")
+	gauge(c.fresh, flag(s.Freshness.Fresh))
+	gauge(c.lost, flag(s.DataLost))
+	for _, p := range s.Partitions {
+		for topic, lag := range p.Lag {
+			gauge(c.lag, float64(lag), strconv.Itoa(p.Partition), topic)
+		}
+	}
+	for outcome, n := range s.Outcomes {
+		counter(c.records, n, outcome)
+	}
+	for code, n := range s.DeadLetters {
+		counter(c.deadLetters, n, code)
+	}
+	gauge(c.owned, float64(len(c.node.group.Tasks())))
+	stats := &c.node.kafka.Client.Stats
+	counter(c.fetched, stats.Records.Load())
+	counter(c.fetchErrors, stats.FetchErrors.Load())
+	counter(c.rebalances, stats.Rebalances.Load())
+}
+
+func flag(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

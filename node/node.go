@@ -1,0 +1,267 @@
+// Package node is one process of rollcall: it connects to Kafka and Redis, and
+// runs the roles that it is given. Several nodes with the same brokers, Redis
+// and group share the work.
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"rollcall/api"
+	"rollcall/bitmaps"
+	"rollcall/consumers"
+	"rollcall/pipeline"
+	"rollcall/pipeline/catalog"
+)
+
+// Config says how a node runs. Fields without a default are required.
+type Config struct {
+	Kafka consumers.Config
+	Redis redis.UniversalOptions
+	// Prefix begins the names of all keys in Redis. Default "rollcall".
+	Prefix string
+	// Group is the consumer group of all nodes that share the work. Default "rollcall".
+	Group string
+	// Partitions is how many partitions the state has, used when it is created
+	// and no source topic exists either. Default 8.
+	Partitions int
+	// Replication is the replication factor of topics that are created.
+	// Default: the brokers' own.
+	Replication int
+	// Pipeline and API are the roles.
+	Pipeline, API bool
+	// Publish has changed memberships written to rollcall.segment-changes.
+	Publish bool
+	// Listen is where the API is served. Required with the role API.
+	Listen string
+	// MaxStaleness is how old what is known of Kafka's ends may be for an
+	// answer to be fresh. Default 10 s.
+	MaxStaleness time.Duration
+	// OperatorToken opens everything; Tokenless does without, on loopback only.
+	OperatorToken string
+	Tokenless     bool
+	// AllowCreateTime accepts contacts and consent topics that are dated by
+	// their producers.
+	AllowCreateTime bool
+	Version         string
+}
+
+// Node is a running process.
+type Node struct {
+	cfg      Config
+	kafka    *kafka
+	redis    redis.UniversalClient
+	store    *bitmaps.Store
+	catalog  *catalog.Catalog
+	log      *catalog.Log
+	view     *pipeline.View
+	group    *consumers.Group
+	registry *prometheus.Registry
+	listener net.Listener
+
+	mu     sync.Mutex
+	faults map[int32]string // of the tasks that can't go on, by partition
+	wrong  []string         // what else keeps the node from being ready
+}
+
+// Open connects, creates the topics that are missing, and listens.
+func Open(ctx context.Context, cfg Config) (*Node, error) {
+	cfg.Prefix, cfg.Group = cmp.Or(cfg.Prefix, "rollcall"), cmp.Or(cfg.Group, "rollcall")
+	cfg.Partitions, cfg.Replication = cmp.Or(cfg.Partitions, 8), cmp.Or(cfg.Replication, -1)
+	cfg.MaxStaleness = cmp.Or(cfg.MaxStaleness, 10*time.Second)
+	n := &Node{cfg: cfg, catalog: catalog.New(), faults: map[int32]string{}, registry: prometheus.NewRegistry()}
+	if err := n.connect(ctx); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	n.log = catalog.NewLog(n.catalog, definitionsTopic{n.kafka})
+	n.view = pipeline.NewView(pipeline.ViewConfig{
+		Partitions: n.kafka.partitions, Store: n.store, Catalog: n.catalog, Ends: n.kafka,
+		MaxStaleness: cfg.MaxStaleness, Now: time.Now,
+	})
+	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newCollector(n))
+	return n, nil
+}
+
+func (n *Node) connect(ctx context.Context) (err error) {
+	client, err := consumers.Open(n.cfg.Kafka)
+	if err != nil {
+		return err
+	}
+	n.kafka = &kafka{Client: client, Producer: client.Producer(consumers.ProducerConfig{})}
+	if n.kafka.partitions, err = ensureTopics(ctx, client, n.cfg.Partitions, n.cfg.Replication); err != nil {
+		return err
+	}
+	if !n.cfg.AllowCreateTime {
+		if n.wrong, err = wrongTimes(ctx, client); err != nil {
+			return err
+		}
+	}
+	if err := n.connectRedis(ctx); err != nil {
+		return err
+	}
+	n.group, err = client.Group(consumers.GroupConfig{ID: n.cfg.Group, Topics: sources, Tasks: int(n.kafka.partitions)})
+	if err != nil {
+		return err
+	}
+	if n.cfg.API {
+		n.listener, err = net.Listen("tcp", n.cfg.Listen)
+	}
+	return err
+}
+
+func (n *Node) connectRedis(ctx context.Context) error {
+	options := n.cfg.Redis
+	options.MaxRetries = -1 // what a lost reply did is found out by reopening
+	options.ContextTimeoutEnabled = true
+	options.DialTimeout = cmp.Or(options.DialTimeout, 5*time.Second)
+	options.ReadTimeout = cmp.Or(options.ReadTimeout, 10*time.Second)
+	options.WriteTimeout = cmp.Or(options.WriteTimeout, 10*time.Second)
+	options.PoolSize = cmp.Or(options.PoolSize, 3*int(n.kafka.partitions)+16) // a follower waits on a connection of its own
+	n.redis = redis.NewUniversalClient(&options)
+	n.store = bitmaps.NewStore(n.redis, n.cfg.Prefix)
+	if err := n.redis.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	policy, err := n.redis.ConfigGet(ctx, "maxmemory-policy").Result()
+	if err != nil {
+		return nil // not every Redis lets itself be asked
+	}
+	if p := policy["maxmemory-policy"]; p != "" && p != "noeviction" {
+		return fmt.Errorf("redis: maxmemory-policy is %s, which forgets state; set it to noeviction", p)
+	}
+	return nil
+}
+
+// Close lets go of the connections. Run must have returned.
+func (n *Node) Close() error {
+	if n.kafka != nil {
+		n.kafka.Client.Close()
+	}
+	if n.redis != nil {
+		return n.redis.Close()
+	}
+	return nil
+}
+
+// Addr is where the API listens.
+func (n *Node) Addr() string { return n.listener.Addr().String() }
+
+// View answers questions.
+func (n *Node) View() *pipeline.View { return n.view }
+
+// Definitions writes accounts, segments and tokens.
+func (n *Node) Definitions() *catalog.Log { return n.log }
+
+// Catalog is what is defined.
+func (n *Node) Catalog() *catalog.Catalog { return n.catalog }
+
+// Producer writes to Kafka.
+func (n *Node) Producer() *consumers.Producer { return n.kafka.Producer }
+
+// Run runs the node's roles until ctx ends, or one of them fails for good.
+func (n *Node) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.log.Run(ctx) })
+	g.Go(func() error {
+		if err := n.log.EnsureSettings(ctx); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("settings: %w", err)
+		}
+		if n.cfg.Pipeline {
+			return n.group.Run(ctx, n.serve)
+		}
+		return nil
+	})
+	if n.cfg.API {
+		if err := n.serveAPI(ctx, g); err != nil {
+			return err
+		}
+	}
+	return g.Wait()
+}
+
+func (n *Node) serveAPI(ctx context.Context, g *errgroup.Group) error {
+	server, err := api.New(api.Config{
+		Catalog: n.catalog, Definitions: n.log, Views: status{n.view, n}, Eraser: n.kafka, Registry: n.registry,
+		Ready: n.Missing, OperatorToken: n.cfg.OperatorToken, Tokenless: n.cfg.Tokenless, Version: n.cfg.Version,
+	})
+	if err != nil {
+		return err
+	}
+	g.Go(func() error { return n.view.Run(ctx) })
+	g.Go(func() error {
+		if err := server.Serve(ctx, n.listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// serve runs one partition, and remembers what keeps it from going on.
+func (n *Node) serve(ctx context.Context, partition int32, feed *consumers.Feed) error {
+	cfg := pipeline.Config{
+		Partitions: n.kafka.partitions, Store: n.store, Log: n.kafka, Catalog: n.catalog, CatchUp: n.log.CaughtUp,
+		Now: time.Now, Publish: n.cfg.Publish,
+	}
+	err := pipeline.Serve(ctx, cfg, partition, feed, n.kafka.starts)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.faults, partition)
+	if lost, ok := errors.AsType[*consumers.OffsetLostError](err); ok {
+		n.faults[partition] = lost.Error()
+	}
+	if err != nil && ctx.Err() == nil {
+		slog.Error("a partition stopped, will be opened anew", "partition", partition, "err", err)
+	}
+	return err
+}
+
+// Missing names what is missing before the node is ready.
+func (n *Node) Missing() []string {
+	missing := slices.Clone(n.wrong)
+	if n.cfg.API {
+		missing = append(missing, n.view.Freshness("").Missing...)
+	}
+	return append(missing, n.lost()...)
+}
+
+// lost names what the log no longer has.
+func (n *Node) lost() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var out []string
+	for _, fault := range n.faults {
+		out = append(out, fault)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// status is the View with what only the node knows.
+type status struct {
+	*pipeline.View
+	node *Node
+}
+
+// Status implements api.Views.
+func (s status) Status(account string) api.Status {
+	answer := s.View.Status(account)
+	if lost := s.node.lost(); len(lost) > 0 {
+		answer.DataLost, answer.DataLostReasons = true, lost
+	}
+	return answer
+}

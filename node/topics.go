@@ -1,0 +1,107 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rollcall/consumers"
+	"rollcall/pipeline"
+)
+
+// sources are the topics that tasks read; the first eight are the producers'.
+var sources = []string{
+	pipeline.TopicSent, pipeline.TopicClicked, pipeline.TopicFailed, pipeline.TopicReplied,
+	pipeline.TopicOptedIn, pipeline.TopicOptedOut, pipeline.TopicContacts, pipeline.TopicLists,
+	pipeline.TopicInbox, pipeline.TopicErasures,
+}
+
+// timed are the producers' topics whose Kafka time decides what is true.
+var timed = []string{pipeline.TopicContacts, pipeline.TopicOptedIn, pipeline.TopicOptedOut}
+
+const forever = "-1"
+
+// specs describes every topic as it is created where it is missing.
+func specs(partitions, replication int) []consumers.TopicSpec {
+	var all []consumers.TopicSpec
+	add := func(name string, partitions int, config map[string]string) {
+		config["message.timestamp.type"] = "LogAppendTime"
+		all = append(all, consumers.TopicSpec{
+			Name: name, Partitions: partitions, ReplicationFactor: replication, Config: config,
+		})
+	}
+	kept := func() map[string]string {
+		return map[string]string{"retention.ms": forever, "retention.bytes": forever}
+	}
+	compacted := func() map[string]string { return map[string]string{"cleanup.policy": "compact"} }
+	for _, topic := range sources {
+		if topic == pipeline.TopicContacts {
+			add(topic, partitions, compacted())
+			continue
+		}
+		add(topic, partitions, kept())
+	}
+	deadLetters := kept()
+	deadLetters["max.message.bytes"] = "8388608" // a record too large for its own topic's readers still fits
+	add(pipeline.TopicDeadLetters, partitions, deadLetters)
+	add(pipeline.TopicSegmentChanges, partitions, map[string]string{"retention.ms": "604800000"})
+	add(pipeline.TopicProgress, partitions, compacted())
+	add(pipeline.TopicDefinitions, 1, kept())
+	return all
+}
+
+// ensureTopics creates what is missing and returns the number of partitions of
+// the state: that of our own inbox, which is created with the state.
+func ensureTopics(ctx context.Context, c *consumers.Client, wanted, replication int) (int32, error) {
+	counts, err := c.Topics(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list topics: %w", err)
+	}
+	partitions := wanted
+	if n := counts[pipeline.TopicInbox]; n > 0 {
+		partitions = n
+	} else if n := usual(counts); n > 0 {
+		partitions = n
+	}
+	counts, err = c.EnsureTopics(ctx, specs(partitions, replication))
+	if err != nil {
+		return 0, fmt.Errorf("create topics: %w", err)
+	}
+	return int32(counts[pipeline.TopicInbox]), nil
+}
+
+// usual is the partition count that most of the producers' topics have, 0 if
+// there are none.
+func usual(counts map[string]int) int {
+	votes := map[int]int{}
+	best := 0
+	for _, topic := range sources[:8] {
+		if n := counts[topic]; n > 0 {
+			votes[n]++
+			if votes[n] > votes[best] {
+				best = n
+			}
+		}
+	}
+	return best
+}
+
+// wrongTimes says, with the command that mends it, which of the producers'
+// topics are dated by the producers.
+func wrongTimes(ctx context.Context, c *consumers.Client) ([]string, error) {
+	types, err := c.TimestampType(ctx, timed...)
+	if err != nil {
+		return nil, fmt.Errorf("timestamp types: %w", err)
+	}
+	var wrong []string
+	for topic, kind := range types {
+		if kind != "LogAppendTime" {
+			wrong = append(wrong, fmt.Sprintf("topic %s is dated by its producers (%s); mend it with: kafka-configs.sh --bootstrap-server %s "+
+				"--alter --entity-type topics --entity-name %s --add-config message.timestamp.type=LogAppendTime, or start with --allow-create-time",
+				topic, kind, "BROKER", topic))
+		}
+	}
+	slices.SortFunc(wrong, strings.Compare)
+	return wrong, nil
+}

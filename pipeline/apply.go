@@ -1,0 +1,244 @@
+package pipeline
+
+import (
+	"rollcall/bitmaps"
+	"rollcall/pipeline/segment"
+)
+
+// apply brings a state that was read from Redis up to a changelog entry. It
+// derives nothing: memberships are among the changes. What the entry changes is
+// queued to be flushed: it may be in the changelog only.
+func (s *state) apply(e *bitmaps.Entry) error { return s.applyNoting(e, nil) }
+
+// applyNoting also adds the accounts that the entry changes to touched.
+func (s *state) applyNoting(e *bitmaps.Entry, touched map[string]bool) error {
+	s.seq = e.Seq
+	var a *account
+	return bitmaps.EachOp(e.Ops, func(op *bitmaps.Op) error {
+		switch op.Code {
+		case bitmaps.OpAccount:
+			a = s.restored(op.Name)
+			if touched != nil {
+				touched[op.Name] = true
+			}
+		case bitmaps.OpDropAccount:
+			s.dropAccount(a.id)
+		default:
+			a.apply(op)
+		}
+		return nil
+	})
+}
+
+// restored is the account's state, without definitions and plan yet if it is new.
+func (s *state) restored(id string) *account {
+	a := s.accounts[id]
+	if a == nil {
+		a = newAccount(s, id)
+		s.accounts[id] = a
+	}
+	return a
+}
+
+func (a *account) apply(op *bitmaps.Op) {
+	switch op.Code {
+	case bitmaps.OpContact:
+		a.contacts.put(op.Number, op.Name)
+		a.restoredAt(op.Number)
+		a.dirty(chunkOf(bitmaps.IDs, op.Number))
+	case bitmaps.OpMessage:
+		a.messages.put(op.Number, op.Name)
+		delete(a.announced.messages, op.Number)
+		a.dirty(chunkOf(bitmaps.MessageNames, op.Number))
+	case bitmaps.OpList:
+		a.lists.put(op.Number, listKey(segment.Kind(op.Kind), op.Name))
+		delete(a.announced.lists, op.Number)
+		a.dirty(chunkOf(bitmaps.ListNames, op.Number))
+	case bitmaps.OpFacts:
+		a.applyFacts(op)
+	case bitmaps.OpConsent:
+		if a.state.follows {
+			return
+		}
+		p, contact := a.restoredAt(op.Number)
+		p.register[contact].Consent, p.register[contact].OptedOut = op.Time, op.Flag
+		a.dirty(chunkOf(bitmaps.Registers, op.Number))
+	case bitmaps.OpVersion:
+		if a.state.follows {
+			return
+		}
+		p, contact := a.restoredAt(op.Number)
+		r := &p.register[contact]
+		r.Time, r.Partition, r.Offset = op.Time, op.Partition, op.Offset
+		a.dirty(chunkOf(bitmaps.Registers, op.Number))
+	case bitmaps.OpListMember:
+		a.applyList(op)
+	case bitmaps.OpEvents:
+		a.applyEvents(op)
+	case bitmaps.OpMembers:
+		a.applyMembers(op)
+	case bitmaps.OpComposed:
+		p := a.restoredPiece(op.Number)
+		p.today, p.version = segment.Date(op.Day), op.Offset
+		a.dirty(bitmaps.Field{Kind: bitmaps.Composed, N: [4]uint32{op.Number}})
+	case bitmaps.OpErase:
+		if a.state.follows {
+			return
+		}
+		a.erasures[op.Hash] = op.Time
+		a.dirty(bitmaps.Field{Kind: bitmaps.Erasures})
+	case bitmaps.OpForget:
+		a.applyForget(op)
+	case bitmaps.OpDropDays:
+		p := a.restoredPiece(op.Number)
+		for b := range p.days {
+			for day := range p.days[b] {
+				if day < segment.Date(op.Day) {
+					delete(p.days[b], day)
+				}
+			}
+		}
+	case bitmaps.OpDropSegment:
+		a.freeSlot(op.Name)
+		a.dirty(bitmaps.Field{Kind: bitmaps.Meta})
+	}
+}
+
+func (a *account) applyFacts(op *bitmaps.Op) {
+	p, contact := a.restoredAt(op.Number)
+	c := &p.contacts[contact]
+	was := *c
+	c.facts, c.country = facts(op.Facts), countryByCode[op.Country]
+	c.settled = c.facts.has(exists)
+	p.sendable.set(contact, c.facts.has(sendable))
+	p.dirtyFacts(was.facts^c.facts, was.country, c.country)
+}
+
+// restoredPiece is a piece by number, with those before it.
+func (a *account) restoredPiece(number uint32) *piece {
+	for int(number) >= len(a.pieces) {
+		p := newPiece(a, uint32(len(a.pieces)), &plan{})
+		a.pieces = append(a.pieces, p)
+	}
+	return a.pieces[number]
+}
+
+// restoredAt is the place of a contact, with room for it.
+func (a *account) restoredAt(number uint32) (*piece, uint32) {
+	p, contact := a.restoredPiece(number/bitmaps.PieceSize), number%bitmaps.PieceSize
+	p.grow(int(contact) + 1)
+	return p, contact
+}
+
+func (a *account) applyList(op *bitmaps.Op) {
+	p, contact := a.restoredAt(op.Number)
+	p.dirtyList(op.List, contact)
+	l := p.list(op.List)
+	l.set(contact, op.Flag)
+	p.contacts[contact].touched = true
+	switch {
+	case a.state.follows:
+	case op.Time == 0:
+		delete(l.registers, contact)
+	default:
+		l.registers[contact] = listRegister{at: op.Time, member: op.Flag}
+	}
+}
+
+// applyEvents files events in their sets, unless a run holds them already.
+func (a *account) applyEvents(op *bitmaps.Op) {
+	b, day := segment.Behaviour(op.Behaviour), segment.Date(op.Day)
+	for _, e := range op.Events {
+		p, contact := a.restoredAt(e.Contact)
+		d := p.day(b, day)
+		d.bits.Add(contact)
+		c := &p.contacts[contact]
+		c.last[b], c.touched = max(c.last[b], uint16(day)), true
+		if a.state.seq <= d.flushedAt {
+			continue
+		}
+		p.dirtyDay(d, b, day)
+		e.Contact = contact
+		d.add(e)
+		d.logged = len(d.pending)
+		if a.state.follows {
+			a.state.arrived(d)
+		}
+	}
+}
+
+func (a *account) applyMembers(op *bitmaps.Op) {
+	slot := a.slot(op.Name)
+	for _, number := range op.On {
+		a.applyMember(slot, number, true)
+	}
+	for _, number := range op.Off {
+		a.applyMember(slot, number, false)
+	}
+	a.dirty(bitmaps.Field{Kind: bitmaps.Meta})
+	if a.state.seq > a.metaSeq {
+		a.totals[slot].Entered += uint64(len(op.On))
+		a.totals[slot].Exited += uint64(len(op.Off))
+	}
+}
+
+func (a *account) applyMember(slot int, number uint32, member bool) {
+	p, contact := a.restoredAt(number)
+	if p.members.has(slot, contact) != member {
+		p.flipColumn(slot, contact)
+		return
+	}
+	a.dirty(bitmaps.Field{Kind: bitmaps.Members, Name: a.segments[slot], N: [4]uint32{p.number}})
+}
+
+// applyForget removes a contact's events up to a day, and perhaps the contact.
+func (a *account) applyForget(op *bitmaps.Op) {
+	p, contact := a.restoredAt(op.Number)
+	for b := range p.days {
+		last := segment.Date(0)
+		for day, d := range p.days[b] {
+			switch {
+			case !d.bits.Contains(contact):
+			case day > segment.Date(op.Day):
+				last = max(last, day)
+			default:
+				d.forget(contact)
+				d.arrivedAll(a.state.seq)
+				if a.state.seq <= d.flushedAt {
+					d.forgotten = nil // the runs were rewritten since
+				}
+				p.dirtyDay(d, segment.Behaviour(b), day)
+			}
+		}
+		p.contacts[contact].last[b] = uint16(last)
+	}
+	if op.Flag {
+		a.contacts.drop(op.Number)
+		a.dirty(chunkOf(bitmaps.IDs, op.Number))
+	}
+}
+
+// list is the list's part in the piece, made if need be.
+func (p *piece) list(number uint32) *listPiece {
+	l := p.lists[number]
+	if l == nil {
+		l = newListPiece()
+		p.lists[number] = l
+	}
+	return l
+}
+
+// freeSlot empties the column of a segment and gives it up.
+func (a *account) freeSlot(id string) {
+	slot, ok := a.slots[id]
+	if !ok {
+		return
+	}
+	a.segments[slot], a.totals[slot] = "", bitmaps.Totals{}
+	delete(a.slots, id)
+	for _, p := range a.pieces {
+		if slot < len(p.members) {
+			p.members[slot] = column{}
+		}
+	}
+}

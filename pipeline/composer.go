@@ -1,0 +1,137 @@
+package pipeline
+
+import (
+	"context"
+
+	"rollcall/bitmaps"
+	"rollcall/pipeline/segment"
+)
+
+// composer brings the accounts of a task to newer definitions and new days, a
+// bounded part with every commit, so that live events never wait long.
+type composer struct {
+	queue   []*account
+	queued  map[*account]bool
+	upTo    int64    // the definitions that the queue brings everybody to
+	dropped []string // accounts to delete with the next commit
+	days    map[*zone]segment.Date
+}
+
+// Compose does a part of what definitions and days ask for, and tells whether
+// there was any.
+func (t *Task) Compose(ctx context.Context) (worked bool, err error) {
+	t.begin()
+	t.state.now = max(t.state.now, t.Now().UnixMilli())
+	t.noteDefinitions()
+	t.noteDays()
+	cause, err := t.composeSome()
+	if err != nil {
+		return false, err
+	}
+	settled := len(t.composer.queue) == 0 && t.checkpoint.Definitions < t.composer.upTo
+	if settled {
+		t.checkpoint.Definitions = t.composer.upTo
+	}
+	if len(t.state.inCommit) == 0 && len(t.composer.dropped) == 0 && !settled {
+		return false, nil
+	}
+	t.state.maintain(cause)
+	return true, t.commit(ctx)
+}
+
+// noteDefinitions queues the accounts whose definitions changed.
+func (t *Task) noteDefinitions() {
+	c := &t.composer
+	changed, deleted, upTo := t.Catalog.Since(c.upTo)
+	if upTo == c.upTo {
+		return
+	}
+	for _, def := range changed {
+		if a := t.state.accounts[def.ID]; a != nil && a.plan.version <= def.Version {
+			a.define(def, upTo)
+			c.add(a)
+		}
+	}
+	for _, id := range deleted {
+		if t.state.accounts[id] != nil {
+			t.drop(id)
+		}
+	}
+	c.upTo = upTo
+}
+
+// drop deletes an account with this commit.
+func (t *Task) drop(id string) {
+	a := t.state.accounts[id]
+	a.emit(bitmaps.Op{Code: bitmaps.OpDropAccount})
+	a.deletes, a.grown, a.grownIn, a.moved = nil, nil, nil, nil
+	t.composer.dropped = append(t.composer.dropped, id)
+	delete(t.composer.queued, a)
+	t.state.dropAccount(id)
+}
+
+// noteDays queues the accounts for which a day has begun.
+func (t *Task) noteDays() {
+	c := &t.composer
+	turned := false
+	for _, z := range t.state.zones {
+		if day := z.day(t.state.now); c.days[z] < day {
+			c.days[z], turned = day, true
+		}
+	}
+	if !turned {
+		return
+	}
+	for _, a := range t.state.accounts {
+		if c.days[a.zone] > a.plan.today {
+			a.define(a.def, a.plan.version)
+			c.add(a)
+		}
+	}
+}
+
+func (c *composer) add(a *account) {
+	if !c.queued[a] {
+		c.queued[a] = true
+		c.queue = append(c.queue, a)
+	}
+}
+
+// composeSome composes pieces until enough contacts are marked. All of them
+// have the same cause.
+func (t *Task) composeSome() (cause bitmaps.Cause, err error) {
+	c := &t.composer
+	marks := 0
+	for len(c.queue) > 0 && marks < t.Limits.Compose {
+		a := c.queue[0]
+		p := a.behind()
+		if p == nil || !c.queued[a] {
+			if c.queued[a] {
+				a.sweep()
+			}
+			delete(c.queued, a)
+			c.queue = c.queue[1:]
+			continue
+		}
+		next := p.composeCause()
+		if cause != 0 && next != cause {
+			break
+		}
+		cause = next
+		if _, err := p.compose(); err != nil {
+			return 0, err
+		}
+		marks += len(p.marks)
+	}
+	return cause, nil
+}
+
+// behind is a piece that is not on the account's plan.
+func (a *account) behind() *piece {
+	for _, p := range a.pieces {
+		if p.plan != a.plan {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,275 @@
+package pipeline
+
+import (
+	"bytes"
+	"encoding/hex"
+	"strconv"
+	"unicode/utf8"
+
+	"rollcall/consumers"
+	"rollcall/pipeline/segment"
+)
+
+// Code says why a record is a dead letter. Codes are stable.
+type Code string
+
+// The codes of dead letters.
+const (
+	NotJSON        Code = "not-json"        // not one JSON object, or not UTF-8
+	MissingField   Code = "missing-field"   // a field that must be there is not, or is null
+	WrongType      Code = "wrong-type"      // a field is of another JSON type
+	BadContact     Code = "bad-contact"     // a contact id that is empty or over 200 bytes
+	BadAccount     Code = "bad-account"     // not an account id
+	BadKind        Code = "bad-kind"        // a kind of list that there is not
+	BadName        Code = "bad-name"        // a message or list name that is empty or over 200 bytes
+	BadTime        Code = "bad-time"        // not RFC 3339 with a zone
+	ImpossibleTime Code = "impossible-time" // before 2000, or ahead of Kafka's time
+	UnknownAccount Code = "unknown-account" // no such account in the definitions
+	TooLarge       Code = "too-large"       // over 1 MiB, or a text over 1,000 bytes
+	BadKey         Code = "bad-key"         // an erasure that can't be read
+	BadHeaders     Code = "bad-headers"     // an inbox record that does not say where it first stood
+)
+
+const (
+	maxValueBytes   = 1 << 20
+	maxTextBytes    = 1000
+	maxContactBytes = 200
+	maxNameBytes    = 200
+)
+
+// Headers of a forwarded record: where it first stood.
+const (
+	headerTopic     = "rollcall-topic"
+	headerPartition = "rollcall-partition"
+	headerOffset    = "rollcall-offset"
+	headerTime      = "rollcall-time"
+)
+
+// shape is what records of a topic look like.
+type shape struct {
+	kind      kind
+	behaviour segment.Behaviour
+	optOut    bool
+	known     fieldSet
+	required  fieldSet
+}
+
+var (
+	behaviourFields = fieldsOf(fieldID, fieldAccount, fieldContact, fieldMessage, fieldAt, fieldURL, fieldReason, fieldMessageName)
+	consentFields   = fieldsOf(fieldID, fieldAccount, fieldContact, fieldMessage, fieldAt, fieldSource)
+	contactFields   = fieldsOf(fieldAccount, fieldContact, fieldPhone, fieldRegion)
+	listFields      = fieldsOf(fieldAccount, fieldContact, fieldList, fieldKind, fieldName, fieldMember, fieldAt)
+	texts           = fieldsOf(fieldID, fieldURL, fieldReason, fieldMessageName, fieldSource, fieldPhone, fieldRegion, fieldName)
+	whose           = fieldsOf(fieldAccount, fieldContact)
+)
+
+var shapes = map[string]shape{
+	TopicSent:     {behaviour: segment.Sent, known: behaviourFields, required: whose | fieldsOf(fieldMessage)},
+	TopicClicked:  {behaviour: segment.Clicked, known: behaviourFields, required: whose | fieldsOf(fieldMessage)},
+	TopicFailed:   {behaviour: segment.Failed, known: behaviourFields, required: whose | fieldsOf(fieldMessage)},
+	TopicReplied:  {behaviour: segment.Replied, known: behaviourFields, required: whose | fieldsOf(fieldMessage)},
+	TopicOptedIn:  {kind: consentRecord, known: consentFields, required: whose},
+	TopicOptedOut: {kind: consentRecord, optOut: true, known: consentFields, required: whose},
+	TopicContacts: {kind: contactRecord, known: contactFields, required: whose},
+	TopicLists:    {kind: listRecord, known: listFields, required: whose | fieldsOf(fieldList, fieldKind, fieldMember)},
+}
+
+// decoder turns records into events. What it returns is valid until the next call.
+type decoder struct {
+	object object
+	topic  string // whose shape was looked up last
+	shape  shape
+}
+
+// decode reads a record. A code other than "" says why it can't be read; the
+// time of an event has not been judged then.
+func (d *decoder) decode(r *consumers.Record, e *event) Code {
+	*e = event{origin: origin{TopicPartition: r.TopicPartition, offset: r.Offset, time: r.Time}}
+	if r.Topic == TopicInbox {
+		if !firstStood(r, &e.origin) {
+			return BadHeaders
+		}
+	}
+	if r.Topic == TopicErasures {
+		return d.erasure(r, e)
+	}
+	if d.topic != e.origin.Topic {
+		s, known := shapes[e.origin.Topic]
+		if !known {
+			return BadHeaders
+		}
+		d.topic, d.shape = e.origin.Topic, s
+	}
+	e.kind, e.behaviour, e.optOut = d.shape.kind, d.shape.behaviour, d.shape.optOut
+	if len(r.Value) > maxValueBytes {
+		return TooLarge
+	}
+	if e.kind == contactRecord && (r.Value == nil || bytes.Equal(bytes.TrimSpace(r.Value), []byte("null"))) {
+		return d.tombstone(r, e)
+	}
+	if r.Value == nil || !d.object.read(r.Value) {
+		return NotJSON
+	}
+	return d.fields(e)
+}
+
+func (d *decoder) fields(e *event) Code {
+	o := &d.object
+	switch {
+	case o.wrong&d.shape.known != 0:
+		return WrongType
+	case o.present&d.shape.required != d.shape.required:
+		return MissingField
+	}
+	e.account, e.contact = o.text[fieldAccount], o.text[fieldContact]
+	if code := whoseCode(e); code != "" {
+		return code
+	}
+	switch e.kind {
+	case contactRecord:
+		e.phone, e.hasRegion = o.string(fieldPhone), o.present.has(fieldRegion)
+		e.region = o.string(fieldRegion)
+	case listRecord:
+		e.list, e.member = o.text[fieldList], o.member
+	default:
+		e.id, e.message = o.string(fieldID), o.string(fieldMessage)
+	}
+	return ""
+}
+
+// string is a field's text, empty if it is absent.
+func (o *object) string(f field) []byte {
+	if !o.present.has(f) {
+		return nil
+	}
+	return o.text[f]
+}
+
+func whoseCode(e *event) Code {
+	switch {
+	case len(e.contact) == 0 || len(e.contact) > maxContactBytes:
+		return BadContact
+	case !validAccount(e.account):
+		return BadAccount
+	}
+	return ""
+}
+
+// details judges what comes after the account is known to exist: names and
+// times. It sets e.at also where an opt-out is to be applied all the same.
+func (d *decoder) details(e *event) Code {
+	e.at = e.origin.time
+	if e.kind == eraseRecord || e.kind == erasureRecord {
+		return ""
+	}
+	for f := range d.object.text {
+		if d.shape.known&texts&(1<<f) != 0 && len(d.object.text[f]) > maxTextBytes {
+			return TooLarge
+		}
+	}
+	if e.kind == contactRecord {
+		return ""
+	}
+	if code := d.names(e); code != "" {
+		return code
+	}
+	if !d.object.present.has(fieldAt) {
+		return ""
+	}
+	at, ok := parseTime(d.object.text[fieldAt])
+	switch {
+	case !ok:
+		return BadTime
+	case at < earliest || at > e.origin.time+maxAheadMS:
+		return ImpossibleTime
+	}
+	e.at = min(at, e.origin.time)
+	return ""
+}
+
+func (d *decoder) names(e *event) Code {
+	name := e.message
+	if e.kind == listRecord {
+		name = e.list
+		kind, ok := listKinds[string(d.object.text[fieldKind])]
+		if !ok {
+			return BadKind
+		}
+		e.listKind = kind
+	}
+	if len(name) > maxNameBytes || len(name) == 0 && e.kind != consentRecord {
+		return BadName
+	}
+	return ""
+}
+
+var listKinds = map[string]segment.Kind{"marketing": segment.List, "form": segment.Form, "webinar": segment.Webinar}
+
+func validAccount(id []byte) bool {
+	if len(id) == 0 || len(id) > 40 || id[0] == '-' {
+		return false
+	}
+	for _, c := range id {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// tombstone reads a contacts record without a value: its key alone says whose.
+func (d *decoder) tombstone(r *consumers.Record, e *event) Code {
+	e.kind = eraseRecord
+	account, contact, ok := bytes.Cut(r.Key, []byte("/"))
+	if !ok || !utf8.Valid(contact) {
+		return BadContact
+	}
+	e.account, e.contact = account, contact
+	return whoseCode(e)
+}
+
+// erasure reads an entry of rollcall.erasures: the key is the account, a slash
+// and the keyed hash in hex, the value the Kafka time of the erasure.
+func (d *decoder) erasure(r *consumers.Record, e *event) Code {
+	e.kind = erasureRecord
+	account, hash, ok := bytes.Cut(r.Key, []byte("/"))
+	n, err := hex.Decode(e.hash[:], hash[:min(len(hash), 2*len(e.hash))])
+	at, timeErr := strconv.ParseInt(string(r.Value), 10, 64)
+	if !ok || err != nil || n != len(e.hash) || timeErr != nil {
+		return BadKey
+	}
+	e.account, e.origin.time = account, at
+	return ""
+}
+
+// firstStood reads the headers of a forwarded record.
+func firstStood(r *consumers.Record, o *origin) bool {
+	topic, ok := r.Header(headerTopic)
+	partition, ok1 := headerNumber(r, headerPartition)
+	offset, ok2 := headerNumber(r, headerOffset)
+	at, ok3 := headerNumber(r, headerTime)
+	if !ok || !ok1 || !ok2 || !ok3 {
+		return false
+	}
+	o.Topic, o.Partition, o.offset, o.time = internTopic(topic), int32(partition), offset, at
+	return true
+}
+
+func headerNumber(r *consumers.Record, name string) (int64, bool) {
+	value, ok := r.Header(name)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	return n, err == nil && n >= 0
+}
+
+// internTopic avoids a copy of each topic's name.
+func internTopic(name []byte) string {
+	for topic := range shapes {
+		if topic == string(name) {
+			return topic
+		}
+	}
+	return string(name)
+}

@@ -1,0 +1,75 @@
+package pipeline
+
+import (
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"rollcall/bitmaps"
+	"rollcall/pipeline/segment"
+)
+
+// dirty queues a fragment to be flushed.
+func (a *account) dirty(f bitmaps.Field) { a.state.flush.add(a, f) }
+
+// chunkOf is the fragment of a kind that has a number's chunk.
+func chunkOf(kind bitmaps.Kind, number uint32) bitmaps.Field {
+	return bitmaps.Field{Kind: kind, N: [4]uint32{number / bitmaps.ChunkSize}}
+}
+
+// dirtyDay queues a day's events, and the bitmap that goes with them.
+func (p *piece) dirtyDay(d *daySet, b segment.Behaviour, day segment.Date) {
+	if !d.queued {
+		d.queued = true
+		p.account.dirty(bitmaps.Field{Kind: bitmaps.Events, N: [4]uint32{uint32(b), uint32(day), p.number}})
+	}
+}
+
+func (p *piece) dirtyList(list, contact uint32) {
+	p.account.dirty(bitmaps.Field{Kind: bitmaps.ListRegisters, N: [4]uint32{list, p.of(contact) / listChunk}})
+	p.account.dirty(bitmaps.Field{Kind: bitmaps.ListMembers, N: [4]uint32{list, p.number}})
+}
+
+// dirtyFacts queues the bitmaps of the facts that changed.
+func (p *piece) dirtyFacts(changed facts, was, is country) {
+	for f := exists; f <= validPhone; f <<= 1 {
+		if changed&f != 0 {
+			p.account.dirty(bitmaps.Field{Kind: bitmaps.Fact, Name: factNames[f], N: [4]uint32{p.number}})
+		}
+	}
+	for _, c := range []country{was, is} {
+		if was != is && c != 0 {
+			p.account.dirty(bitmaps.Field{Kind: bitmaps.Fact, Name: c.String(), N: [4]uint32{p.number}})
+		}
+	}
+}
+
+// flipColumn changes a membership, and queues its bitmap.
+func (p *piece) flipColumn(slot int, contact uint32) {
+	if col := p.members.flip(slot, contact); !col.dirty {
+		col.dirty = true
+		p.account.dirty(bitmaps.Field{Kind: bitmaps.Members, Name: p.account.segments[slot], N: [4]uint32{p.number}})
+	}
+}
+
+var factNames = map[facts]string{exists: "exists", optedIn: "in", optedOut: "out", validPhone: "valid"}
+
+// withFact is the contacts of whom a fact holds, or whose country is the one named.
+func (p *piece) withFact(name string) *roaring.Bitmap {
+	words := make([]uint64, (len(p.contacts)+63)/64)
+	fact, isFact := factByName[name]
+	in := countryByCode[name]
+	for i := range p.contacts {
+		c := &p.contacts[i]
+		if isFact && c.facts.has(fact) || !isFact && c.country == in {
+			words[i/64] |= 1 << (i % 64)
+		}
+	}
+	return roaring.FromDense(words, false)
+}
+
+var factByName = func() map[string]facts {
+	m := map[string]facts{}
+	for f, name := range factNames {
+		m[name] = f
+	}
+	return m
+}()

@@ -1,0 +1,64 @@
+package pipeline
+
+import (
+	"rollcall/consumers"
+	"rollcall/pipeline/segment"
+)
+
+// The topics of the contract.
+const (
+	TopicSent           = "sms.sent"
+	TopicClicked        = "sms.clicked"
+	TopicFailed         = "sms.failed"
+	TopicReplied        = "sms.replied"
+	TopicOptedIn        = "sms.opted_in"
+	TopicOptedOut       = "sms.opted_out"
+	TopicContacts       = "contacts"
+	TopicLists          = "lists"
+	TopicInbox          = "rollcall.inbox"
+	TopicDeadLetters    = "rollcall.dead-letters"
+	TopicErasures       = "rollcall.erasures"
+	TopicDefinitions    = "rollcall.definitions"
+	TopicProgress       = "rollcall.progress"
+	TopicSegmentChanges = "rollcall.segment-changes"
+)
+
+// kind is what a record says.
+type kind uint8
+
+const (
+	behaviourRecord kind = iota
+	consentRecord
+	contactRecord
+	listRecord
+	eraseRecord   // a contacts record without a value
+	erasureRecord // an entry of rollcall.erasures
+)
+
+// event is a record of the contract, decoded. Its byte slices alias the record.
+type event struct {
+	kind      kind
+	behaviour segment.Behaviour
+	optOut    bool // of a consentRecord
+
+	account, contact []byte
+	id               []byte // empty: none
+	message          []byte
+	at               int64 // Unix ms; of a contactRecord: not used
+	list             []byte
+	listKind         segment.Kind
+	member           bool
+	phone, region    []byte
+	hasRegion        bool
+	hash             [16]byte // of an erasureRecord
+
+	origin  origin
+	refused Code // of an opt-out that applies all the same
+}
+
+// origin is where a record first stood: of a forwarded one not the inbox.
+type origin struct {
+	consumers.TopicPartition
+	offset int64
+	time   int64 // Kafka time, Unix ms
+}

@@ -1,0 +1,237 @@
+package pipeline
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"rollcall/bitmaps"
+	"rollcall/pipeline/segment"
+)
+
+// The changelog is folded into fragments in rounds: a round takes the fragments
+// that changed since the one before and rewrites a few of them with every
+// commit, as they are then. When it is through, the changelog forgets what the
+// round began with.
+// maxRounds bounds the changelog, in Limits.Changelog, when rounds write a lot:
+// a round begins when as much was appended as the one before wrote.
+const maxRounds = 16
+
+// flushQueue is the fragments that are behind the changelog.
+type flushQueue struct {
+	waiting map[fragment]struct{} // for the next round
+	round   []fragment            // being flushed
+	upTo    uint64                // the changelog entries that the round folds
+	size    int                   // bytes appended to the changelog since the round began
+	written int                   // bytes of fragments written in this round
+	enough  int                   // bytes in the changelog that begin the next round
+	limits  *Limits
+}
+
+type fragment struct {
+	account *account
+	field   bitmaps.Field
+}
+
+// add queues a fragment, unless the state is only followed.
+func (q *flushQueue) add(a *account, f bitmaps.Field) {
+	if q.limits == nil {
+		return
+	}
+	if q.waiting == nil {
+		q.waiting = map[fragment]struct{}{}
+	}
+	q.waiting[fragment{a, f}] = struct{}{}
+}
+
+// compareFragments puts an account's fragments together.
+func compareFragments(a, b fragment) int {
+	return cmp.Or(cmp.Compare(a.account.id, b.account.id), cmp.Compare(a.field.Kind, b.field.Kind),
+		cmp.Compare(a.field.Name, b.field.Name), slices.Compare(a.field.N[:], b.field.N[:]))
+}
+
+// forget drops the fragments of an account.
+func (q *flushQueue) forget(account string) {
+	for f := range q.waiting {
+		if f.account.id == account {
+			delete(q.waiting, f)
+		}
+	}
+	kept := q.round[:0]
+	for _, f := range q.round {
+		if f.account.id != account {
+			kept = append(kept, f)
+		}
+	}
+	q.round = kept
+}
+
+// take encodes the fragments that go with the commit numbered seq. keepFrom is
+// what the changelog keeps when the commit ends a round, else 0.
+func (q *flushQueue) take(seq uint64, entry int) (writes []bitmaps.Write, keepFrom uint64, err error) {
+	q.size += entry
+	if len(q.round) == 0 {
+		if q.size < max(q.enough, q.limits.Changelog) {
+			return nil, 0, nil
+		}
+		for f := range q.waiting {
+			q.round = append(q.round, f)
+		}
+		slices.SortFunc(q.round, compareFragments)
+		clear(q.waiting)
+		q.upTo, q.size, q.written = seq, 0, 0
+	}
+	budget := q.limits.Flush
+	for budget > 0 && len(q.round) > 0 {
+		f := q.round[len(q.round)-1]
+		q.round = q.round[:len(q.round)-1]
+		before := len(writes)
+		if writes, err = f.account.encode(writes, f.field); err != nil {
+			return nil, 0, err
+		}
+		for _, w := range writes[before:] {
+			budget -= len(w.Field) + len(w.Value)
+		}
+	}
+	q.written += q.limits.Flush - budget
+	if len(q.round) == 0 {
+		q.enough = min(q.written, maxRounds*q.limits.Changelog)
+		keepFrom = q.upTo + 1
+	}
+	return writes, keepFrom, nil
+}
+
+// encode appends a fragment as it is now.
+func (a *account) encode(writes []bitmaps.Write, f bitmaps.Field) ([]bitmaps.Write, error) {
+	value, err := []byte(nil), error(nil)
+	switch f.Kind {
+	case bitmaps.Meta:
+		value = a.encodeMeta()
+	case bitmaps.IDs:
+		value = bitmaps.EncodeNames(a.contacts.chunk(f.N[0], bitmaps.ChunkSize))
+	case bitmaps.MessageNames:
+		value = bitmaps.EncodeNames(stored(&a.messages, f.N[0], a.announced.messages))
+	case bitmaps.ListNames:
+		value = bitmaps.EncodeNames(stored(&a.lists, f.N[0], a.announced.lists))
+	case bitmaps.Registers:
+		value = a.encodeRegisters(f.N[0])
+	case bitmaps.Erasures:
+		value = bitmaps.EncodeErasures(a.erasures)
+	case bitmaps.Composed:
+		plan := a.pieces[f.N[0]].plan
+		value = bitmaps.EncodeComposed(int32(plan.today), plan.version)
+	case bitmaps.Fact:
+		value, err = bitmaps.EncodeBitmap(a.pieces[f.N[0]].withFact(f.Name))
+	case bitmaps.Members:
+		value, err = a.encodeMembers(f)
+	case bitmaps.ListMembers:
+		value, err = bitmaps.EncodeBitmap(a.pieces[f.N[1]].lists[f.N[0]].members)
+	case bitmaps.ListRegisters:
+		value = a.encodeListRegisters(f)
+	case bitmaps.Events:
+		return a.encodeEvents(writes, f)
+	}
+	if value == nil || err != nil {
+		return writes, err
+	}
+	return append(writes, bitmaps.Write{Account: a.id, Field: f.String(), Value: value}), nil
+}
+
+func (a *account) encodeMeta() []byte {
+	totals := map[string]bitmaps.Totals{}
+	for slot, id := range a.segments {
+		if id != "" {
+			totals[id] = a.totals[slot]
+		}
+	}
+	return bitmaps.EncodeMeta(bitmaps.AccountMeta{
+		Seq: a.state.seq, Contacts: a.contacts.next(), Messages: a.messages.next(), Lists: a.lists.next(), Totals: totals,
+	})
+}
+
+// stored is a chunk of names without those that no record has used yet.
+func stored(n *numbering, chunk uint32, announced map[uint32]bool) []string {
+	names := append([]string(nil), n.chunk(chunk, bitmaps.ChunkSize)...)
+	for i := range names {
+		if announced[chunk*bitmaps.ChunkSize+uint32(i)] {
+			names[i] = ""
+		}
+	}
+	return names
+}
+
+func (a *account) encodeRegisters(chunk uint32) []byte {
+	p, from := a.at(chunk * bitmaps.ChunkSize)
+	to := min(int(from)+bitmaps.ChunkSize, len(p.register))
+	return bitmaps.EncodeRegisters(p.register[from:to])
+}
+
+func (a *account) encodeListRegisters(f bitmaps.Field) []byte {
+	p, from := a.at(f.N[1] * listChunk)
+	return bitmaps.EncodeListRegisters(p.lists[f.N[0]].chunk(from))
+}
+
+func (a *account) encodeMembers(f bitmaps.Field) ([]byte, error) {
+	p := a.pieces[f.N[0]]
+	slot, ok := a.slots[f.Name]
+	if !ok || slot >= len(p.members) {
+		return nil, nil // the segment is gone
+	}
+	p.members[slot].dirty = false
+	return bitmaps.EncodeBitmap(roaring.FromDense(p.members[slot].words, true))
+}
+
+// encodeEvents writes a day's pending events as a run, merged with the runs
+// before it when these are due, or with all of them to leave out forgotten
+// contacts; and with it the fragment that says which runs there are.
+func (a *account) encodeEvents(writes []bitmaps.Write, f bitmaps.Field) ([]bitmaps.Write, error) {
+	p := a.pieces[f.N[2]]
+	b, day := segment.Behaviour(f.N[0]), segment.Date(f.N[1])
+	d := p.days[b][day]
+	if d == nil {
+		return writes, nil
+	}
+	first, events, err := p.nextRun(d, b, day)
+	if err != nil {
+		return writes, err
+	}
+	runs := append([]int(nil), d.runs[:first]...)
+	if len(events) > 0 {
+		f.N[3] = uint32(first)
+		runs = append(runs, len(events))
+		value := bitmaps.EncodeEvents(append([]bitmaps.Event(nil), events...))
+		writes = append(writes, bitmaps.Write{Account: a.id, Field: f.String(), Value: value})
+	}
+	for gone := len(runs); gone < len(d.runs); gone++ {
+		f.N[3] = uint32(gone)
+		writes = append(writes, bitmaps.Write{Account: a.id, Field: f.String()})
+	}
+	d.runs, d.flushedAt = runs, a.state.seq
+	d.pending, d.logged, d.queued, d.forgotten = nil, 0, false, nil
+	f.Kind = bitmaps.Day
+	value, err := bitmaps.EncodeDay(bitmaps.DayFragment{Contacts: d.bits, Runs: d.runs, Seq: d.flushedAt})
+	return append(writes, bitmaps.Write{Account: a.id, Field: f.String(), Value: value}), err
+}
+
+// nextRun is the place and the events of the run to write.
+func (p *piece) nextRun(d *daySet, b segment.Behaviour, day segment.Date) (first int, events []bitmaps.Event, err error) {
+	first = len(d.runs)
+	if len(d.pending) > 0 {
+		first = min(first, mergeFrom(append(d.runs, len(d.pending))))
+	}
+	if len(d.forgotten) > 0 {
+		first = 0
+	}
+	if first == len(d.runs) {
+		return first, d.pending, nil
+	}
+	if err := p.load(d, b, day); err != nil {
+		return 0, nil, err
+	}
+	skip := 0
+	for _, n := range d.runs[:first] {
+		skip += n
+	}
+	return first, d.table.events[skip:], nil
+}

@@ -1,0 +1,280 @@
+package pipeline
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"rollcall/bitmaps"
+	"rollcall/pipeline/segment"
+)
+
+// fold puts an event into the state and marks the contacts whose segments may
+// change. The event is valid, of this partition, and its account exists.
+func (s *state) fold(a *account, e *event) (bitmaps.Outcome, error) {
+	switch e.kind {
+	case behaviourRecord:
+		return a.foldBehaviour(e)
+	case consentRecord:
+		a.foldConsent(e)
+	case contactRecord:
+		a.foldContact(e)
+	case listRecord:
+		a.foldList(e)
+	case eraseRecord:
+		return bitmaps.Applied, a.erase(a.state.erasureHash(e.account, e.contact), e.contact, e.origin.time)
+	default:
+		return bitmaps.Applied, a.erase(e.hash, nil, e.origin.time)
+	}
+	return bitmaps.Applied, nil
+}
+
+// erased tells until when records of a contact count no more, 0 if it was never
+// erased; known is whether the contact has a number.
+func (a *account) erased(id []byte) (number uint32, known bool, until int64) {
+	number, known = a.contacts.get(id)
+	switch {
+	case known && len(a.returned) == 0:
+		return number, true, 0
+	case known:
+		return number, true, a.returned[number]
+	case len(a.erasures) == 0:
+		return 0, false, 0
+	}
+	return 0, false, a.erasures[a.state.erasureHash([]byte(a.id), id)]
+}
+
+// enter gives a contact its number, and remembers if it was erased before.
+func (a *account) enter(id []byte, number uint32, known bool, erasedUntil int64) uint32 {
+	if known {
+		return number
+	}
+	number = a.contact(id)
+	if erasedUntil > 0 {
+		a.returned[number] = erasedUntil
+	}
+	return number
+}
+
+func (a *account) foldBehaviour(e *event) (bitmaps.Outcome, error) {
+	day := a.zone.day(e.at)
+	if day < a.plan.oldest {
+		return bitmaps.Applied, nil // beyond the kept days: it does not exist
+	}
+	number, known, erasedUntil := a.erased(e.contact)
+	if erasedUntil > 0 && day <= a.zone.day(erasedUntil) {
+		return bitmaps.Applied, nil
+	}
+	p, contact := a.at(a.enter(e.contact, number, known, erasedUntil))
+	d := p.day(e.behaviour, day)
+	row := bitmaps.Event{Contact: contact, Message: a.message(e.message), ID: identity(e)}
+	firstOfDay := d.bits.CheckedAdd(contact)
+	if !firstOfDay {
+		seen, err := p.seen(d, e.behaviour, day, row)
+		if err != nil || seen {
+			return bitmaps.Repeated, err
+		}
+	}
+	p.addEvent(d, e.behaviour, day, row, firstOfDay)
+	return bitmaps.Applied, nil
+}
+
+// identity is the hash that tells an event from others of its contact, message
+// and day: of its id, or of where it first stood.
+func identity(e *event) uint64 {
+	if len(e.id) > 0 {
+		return xxhash.Sum64(e.id)
+	}
+	var b [12]byte
+	binary.LittleEndian.PutUint32(b[:], uint32(e.origin.Partition))
+	binary.LittleEndian.PutUint64(b[4:], uint64(e.origin.offset))
+	h := xxhash.NewWithSeed(1)
+	_, _ = h.WriteString(e.origin.Topic) // never fails
+	_, _ = h.Write(b[:])
+	return h.Sum64()
+}
+
+// seen tells whether the day has the event already.
+func (p *piece) seen(d *daySet, b segment.Behaviour, day segment.Date, row bitmaps.Event) (bool, error) {
+	if err := p.load(d, b, day); err != nil {
+		return false, err
+	}
+	return d.table.has(row), nil
+}
+
+// addEvent files an event that is not there yet, and moves what counts it.
+func (p *piece) addEvent(d *daySet, b segment.Behaviour, day segment.Date, row bitmaps.Event, firstOfDay bool) {
+	a := p.account
+	if d.logged == len(d.pending) {
+		a.begin()
+		a.grown, a.grownIn = append(a.grown, d), append(a.grownIn, dayKey{p, b, day})
+	}
+	d.add(row)
+	if d.table != nil {
+		a.state.loaded++
+	}
+	p.dirtyDay(d, b, day)
+	p.countEvent(b, day, row, firstOfDay)
+	if firstOfDay {
+		p.seenOn(row.Contact, b, day)
+	}
+}
+
+// countEvent moves the counters whose window has the day.
+func (p *piece) countEvent(b segment.Behaviour, day segment.Date, row bitmaps.Event, firstOfDay bool) {
+	by := &p.plan.counted[b]
+	for _, at := range by.any {
+		if c := p.plan.counters[at]; c.covers(day) && (firstOfDay || !c.key.days) {
+			p.move(at, row.Contact, 1)
+		}
+	}
+	for _, at := range by.byMessage[row.Message] {
+		c := p.plan.counters[at]
+		if c.covers(day) && (!c.key.days || p.firstOf(at, day, row.Contact)) {
+			p.move(at, row.Contact, 1)
+		}
+	}
+}
+
+// seenOn moves the day of a contact's latest event, and marks the segments that
+// ask for an event since a day in between.
+func (p *piece) seenOn(contact uint32, b segment.Behaviour, day segment.Date) {
+	c := &p.contacts[contact]
+	c.touched = true
+	last := c.last[b]
+	if uint16(day) <= last {
+		return
+	}
+	c.last[b] = uint16(day)
+	for _, s := range p.plan.since[b] {
+		if s.day > day {
+			return
+		}
+		if s.day > segment.Date(last) {
+			p.mark(contact, s.segments)
+		}
+	}
+}
+
+func (a *account) foldConsent(e *event) {
+	number, known, erasedUntil := a.erased(e.contact)
+	if e.at <= erasedUntil {
+		return
+	}
+	number = a.enter(e.contact, number, known, erasedUntil)
+	p, contact := a.at(number)
+	r := &p.register[contact]
+	if e.at < r.Consent || e.at == r.Consent && (r.OptedOut || !e.optOut) {
+		return
+	}
+	r.Consent, r.OptedOut = e.at, e.optOut
+	a.emit(bitmaps.Op{Code: bitmaps.OpConsent, Number: number, Time: e.at, Flag: e.optOut})
+	a.dirty(chunkOf(bitmaps.Registers, number))
+	c := &p.contacts[contact]
+	is := c.facts&^(optedIn|optedOut) | optedIn
+	if e.optOut {
+		is = c.facts&^(optedIn|optedOut) | optedOut
+	}
+	p.setFacts(contact, is, c.country)
+}
+
+func (a *account) foldContact(e *event) {
+	number, known, erasedUntil := a.erased(e.contact)
+	if e.origin.time <= erasedUntil {
+		return
+	}
+	number = a.enter(e.contact, number, known, erasedUntil)
+	p, contact := a.at(number)
+	r := &p.register[contact]
+	if r.Time != 0 && !laterContact(e, r) {
+		return
+	}
+	r.Time, r.Partition, r.Offset = e.origin.time, e.origin.Partition, e.origin.offset
+	a.emit(bitmaps.Op{Code: bitmaps.OpVersion, Number: number, Time: r.Time, Partition: r.Partition, Offset: r.Offset})
+	a.dirty(chunkOf(bitmaps.Registers, number))
+	region := a.def.DefaultRegion
+	if e.hasRegion {
+		region = strings.ToUpper(string(e.region))
+	}
+	valid, in := phoneFacts(string(e.phone), region)
+	is := p.contacts[contact].facts&^validPhone | exists
+	if valid {
+		is |= validPhone
+	}
+	p.setFacts(contact, is, in)
+}
+
+// laterContact orders contact records by Kafka time, first partition, first offset.
+func laterContact(e *event, r *bitmaps.Register) bool {
+	if e.origin.time != r.Time {
+		return e.origin.time > r.Time
+	}
+	if e.origin.Partition != r.Partition {
+		return e.origin.Partition > r.Partition
+	}
+	return e.origin.offset > r.Offset
+}
+
+func (a *account) foldList(e *event) {
+	number, known, erasedUntil := a.erased(e.contact)
+	if e.at <= erasedUntil {
+		return
+	}
+	list := a.list(e.listKind, e.list)
+	number = a.enter(e.contact, number, known, erasedUntil)
+	p, contact := a.at(number)
+	l := p.list(list)
+	record := listRegister{at: e.at, member: e.member}
+	if was, ok := l.registers[contact]; ok && !record.later(was) {
+		return
+	}
+	p.setList(l, list, contact, record)
+	a.emit(bitmaps.Op{Code: bitmaps.OpListMember, List: list, Number: number, Time: e.at, Flag: e.member})
+}
+
+func (p *piece) setList(l *listPiece, list, contact uint32, record listRegister) {
+	l.registers[contact] = record
+	p.contacts[contact].touched = true
+	p.dirtyList(list, contact)
+	if l.set(contact, record.member) {
+		p.mark(contact, p.plan.lists[list])
+	}
+}
+
+func (l *listPiece) set(contact uint32, member bool) (changed bool) {
+	if member {
+		return l.members.CheckedAdd(contact)
+	}
+	return l.members.CheckedRemove(contact)
+}
+
+// setFacts changes what is known of a contact and marks the segments that ask.
+func (p *piece) setFacts(contact uint32, is facts, in country) {
+	c := &p.contacts[contact]
+	was, wasIn := c.facts, c.country
+	if was == is && wasIn == in {
+		return
+	}
+	c.facts, c.country = is, in
+	a := p.account
+	a.emit(bitmaps.Op{Code: bitmaps.OpFacts, Number: p.of(contact), Facts: byte(is), Country: in.String()})
+	p.dirtyFacts(was^is, wasIn, in)
+	for f := exists; f <= validPhone; f <<= 1 {
+		if (was^is)&f != 0 {
+			p.markFact(contact, f)
+		}
+	}
+	if wasIn != in {
+		p.mark(contact, p.plan.countries[wasIn])
+		p.mark(contact, p.plan.countries[in])
+	}
+}
+
+func (p *piece) markFact(contact uint32, f facts) {
+	if f == exists {
+		p.mark(contact, p.plan.all)
+		return
+	}
+	p.mark(contact, p.plan.facts[f.bit()])
+}

@@ -1,0 +1,416 @@
+package pipeline
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"rollcall/bitmaps"
+	"rollcall/consumers"
+	"rollcall/pipeline/catalog"
+	"rollcall/pipeline/history"
+	"rollcall/pipeline/naive"
+)
+
+var (
+	histories = flag.Int("histories", 1000, "random histories to run")
+	seed      = flag.Uint64("seed", 0, "run this history only")
+)
+
+// TestHistories runs random histories through the real code, with crashes, and
+// holds every segment's members against a naive recomputation after every step.
+func TestHistories(t *testing.T) {
+	if *seed != 0 {
+		runHistory(t, *seed)
+		return
+	}
+	const workers = 4
+	base := uint64(time.Now().UnixNano())
+	for w := range workers {
+		t.Run(fmt.Sprint(w), func(t *testing.T) {
+			t.Parallel()
+			for i := w; i < *histories; i += workers {
+				s := uint64(i + 1)
+				if i%2 == 1 {
+					s = base + uint64(i) // fresh ones
+				}
+				runHistory(t, s)
+				if t.Failed() {
+					t.Fatalf("to see it again: go test ./pipeline -run TestHistories -seed %d", s)
+				}
+			}
+		})
+	}
+}
+
+// harness is a cluster in one goroutine: a log in memory, a Redis of its own,
+// and a task for every partition.
+type harness struct {
+	t       *testing.T
+	rng     *rand.Rand
+	now     time.Time
+	store   *bitmaps.Store
+	catalog *catalog.Catalog
+	defs    *catalog.Log
+	log     *memoryLog
+	config  Config
+	tasks   []*Task
+	read    []map[consumers.TopicPartition]int64 // by task: what was delivered
+}
+
+func newHarness(t *testing.T, partitions int32, seed uint64) *harness {
+	h := &harness{t: t, rng: rand.New(rand.NewPCG(seed, 1)), catalog: catalog.New(), log: newMemoryLog()}
+	server := miniredis.NewMiniRedis()
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+	t.Cleanup(func() { _ = client.Close() })
+	h.store = bitmaps.NewStore(client, "rollcall")
+	h.defs = catalog.NewLog(h.catalog, &catalog.Memory{})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = h.defs.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	h.config = Config{
+		Partitions: partitions, Store: h.store, Log: h.log, Catalog: h.catalog, CatchUp: h.defs.CaughtUp,
+		Now: func() time.Time { return h.now },
+		Limits: Limits{Changelog: 50 + h.rng.IntN(3000), Flush: 1 + h.rng.IntN(1000), Loaded: 1 + h.rng.IntN(50),
+			Compose: 1 + h.rng.IntN(5)},
+	}
+	h.tasks = make([]*Task, partitions)
+	return h
+}
+
+func (h *harness) must(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *harness) put(e catalog.Entry) {
+	h.t.Helper()
+	_, err := h.defs.Put(context.Background(), e)
+	h.must(err)
+}
+
+func (h *harness) account(a naive.Account) {
+	h.put(catalog.PutAccount{Account: a.ID, Timezone: a.Timezone, RetentionDays: a.RetentionDays, DefaultRegion: strings.ToUpper(a.DefaultRegion)})
+	waiting := maps.Clone(a.Segments)
+	for len(waiting) > 0 { // parents first: try until everybody is in
+		before := len(waiting)
+		for id, def := range waiting {
+			if h.catalog.Account(a.ID).Check(id, def) == nil {
+				h.put(catalog.PutSegment{Account: a.ID, ID: id, Name: id, Definition: def})
+				delete(waiting, id)
+			}
+		}
+		if len(waiting) == before {
+			h.t.Fatalf("segments of %s that can't be put: %v", a.ID, waiting)
+		}
+	}
+}
+
+func (h *harness) change(c history.Change) {
+	switch {
+	case c.Created != nil:
+		h.account(*c.Created)
+	case c.Definition == nil:
+		h.put(catalog.DeleteSegment{Account: c.Account, ID: c.Segment})
+	default:
+		h.put(catalog.PutSegment{Account: c.Account, ID: c.Segment, Name: c.Segment, Definition: *c.Definition})
+	}
+}
+
+// task is the task of a partition, opened if it crashed.
+func (h *harness) task(p int32) *Task {
+	if h.tasks[p] == nil {
+		task, err := Open(context.Background(), h.config, p, h.log.starts(p))
+		h.must(err)
+		h.tasks[p] = task
+	}
+	return h.tasks[p]
+}
+
+// settle lets every task read all there is, in random batches, and compose.
+func (h *harness) settle(crashes bool) {
+	for idle := 0; idle < len(h.tasks); {
+		p := int32(h.rng.IntN(len(h.tasks)))
+		if h.turn(p, crashes) {
+			idle = 0
+			continue
+		}
+		for q := range h.tasks { // a last look at everybody
+			for h.turn(int32(q), false) {
+				idle = -1
+			}
+		}
+		if idle < 0 {
+			idle = 0
+			continue
+		}
+		return
+	}
+}
+
+// turn lets a task do one thing, and perhaps crash before its commit.
+func (h *harness) turn(p int32, crashes bool) (worked bool) {
+	ctx, task := context.Background(), h.task(p)
+	if h.rng.IntN(3) == 0 {
+		worked, err := task.Compose(ctx)
+		h.must(err)
+		if worked {
+			return true
+		}
+	}
+	batch := h.log.batch(h.rng, task.Offsets(), p)
+	if batch == nil {
+		worked, err := task.Compose(ctx)
+		h.must(err)
+		return worked
+	}
+	if crashes && h.rng.IntN(12) == 0 {
+		h.crash(task, batch)
+		h.tasks[p] = nil
+		return true
+	}
+	h.must(task.Process(ctx, batch))
+	if crashes && h.rng.IntN(12) == 0 {
+		h.tasks[p] = nil // after the commit
+	}
+	return true
+}
+
+// crash lets a task do all of Process but its commit.
+func (h *harness) crash(task *Task, batch *consumers.Batch) {
+	task.begin()
+	for i := range batch.Records {
+		h.must(task.take(context.Background(), &batch.Records[i]))
+	}
+	task.state.maintain(bitmaps.CauseEvent)
+	if h.rng.IntN(2) == 0 {
+		h.must(task.out.send(context.Background(), h.log, task.partition))
+	}
+}
+
+func runHistory(t *testing.T, seed uint64) {
+	hist := history.New(seed, history.Options{Steps: 8, Segments: 4, Records: 8})
+	h := newHarness(t, hist.Partitions, seed)
+	h.now = hist.Steps[0].Now
+	for _, a := range hist.Accounts {
+		h.account(a)
+	}
+	for i, step := range hist.Steps {
+		h.now = step.Now
+		for _, c := range step.Changes {
+			h.change(c)
+		}
+		for _, run := range step.Runs {
+			h.log.append(run)
+		}
+		h.settle(true)
+		world := hist.World(i + 1)
+		want := naive.Fold(world, step.Now)
+		h.compare(world, want)
+		if t.Failed() {
+			t.Fatalf("seed %d, step %d of %d", seed, i+1, len(hist.Steps))
+		}
+	}
+}
+
+// compare holds all members, and what became of the records, against the naive way.
+func (h *harness) compare(world naive.World, want *naive.Result) {
+	h.t.Helper()
+	for _, a := range world.Accounts {
+		for id, def := range a.Segments {
+			got, expected := h.members(a.ID, id), want.Members(a.ID, id)
+			if !slices.Equal(got, expected) {
+				h.t.Errorf("%s/%s %s\n got %v\nwant %v", a.ID, id, def.Text(), got, expected)
+				for _, c := range difference(got, expected) {
+					h.t.Log(want.Dump(a.ID, c))
+				}
+			}
+		}
+	}
+	h.compareOutcomes(want)
+}
+
+func difference(a, b []string) (out []string) {
+	for _, s := range append(slices.Clone(a), b...) {
+		if slices.Contains(a, s) != slices.Contains(b, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// members reads a segment from the tasks' memory, which compareStored holds
+// against Redis.
+func (h *harness) members(account, segment string) []string {
+	ids := []string{}
+	for p := range h.tasks {
+		s := h.task(int32(p)).state
+		a := s.accounts[account]
+		if a == nil {
+			continue
+		}
+		slot, ok := a.slots[segment]
+		for number, id := range a.contacts.names {
+			if piece, contact := a.at(uint32(number)); ok && id != "" && piece.members.has(slot, contact) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (h *harness) compareOutcomes(want *naive.Result) {
+	h.t.Helper()
+	var got [bitmaps.Outcomes]int64
+	reasons, consumed := map[string]int64{}, int64(0)
+	for p := range h.tasks {
+		task := h.task(int32(p))
+		for o, n := range task.Outcomes() {
+			got[o] += n
+		}
+		for code, n := range task.Reasons() {
+			reasons[code] += n
+		}
+		for _, o := range task.checkpoint.Offsets {
+			consumed += o.Next - o.First
+		}
+	}
+	sum, forwarded := int64(0), int64(0)
+	for _, n := range got {
+		sum += n
+	}
+	if sum != consumed {
+		h.t.Errorf("outcomes %v add up to %d, consumed were %d offsets", got, sum, consumed)
+	}
+	codes := map[string]int64{}
+	for _, o := range want.Outcomes {
+		switch o.Verdict {
+		case naive.DeadLettered:
+			codes[string(o.Code)]++
+		case naive.Forwarded:
+			forwarded++
+		}
+	}
+	if !maps.Equal(reasons, codes) {
+		h.t.Errorf("dead letters: got %v, want %v", reasons, codes)
+	}
+	if got[bitmaps.Forwarded] != forwarded {
+		h.t.Errorf("forwarded: got %d, want %d", got[bitmaps.Forwarded], forwarded)
+	}
+}
+
+// memoryLog is Kafka in memory.
+type memoryLog struct {
+	records map[consumers.TopicPartition][]consumers.Record
+	now     int64
+}
+
+func newMemoryLog() *memoryLog {
+	return &memoryLog{records: map[consumers.TopicPartition][]consumers.Record{}}
+}
+
+func (l *memoryLog) append(run history.Run) {
+	tp := consumers.TopicPartition{Topic: run.Topic, Partition: run.Partition}
+	for _, r := range run.Records {
+		rec := consumers.Record{TopicPartition: tp, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value}
+		var headers []consumers.Header
+		for k, v := range r.Headers {
+			headers = append(headers, consumers.Header{Key: k, Value: []byte(v)})
+		}
+		l.records[tp] = append(l.records[tp], rec.WithHeaders(headers...))
+		l.now = max(l.now, r.Time)
+	}
+}
+
+func (l *memoryLog) Write(_ context.Context, messages []consumers.Message) ([]int64, error) {
+	offsets := make([]int64, len(messages))
+	for i, m := range messages {
+		if m.Partition < 0 {
+			return nil, fmt.Errorf("%s: no partition", m.Topic)
+		}
+		tp := consumers.TopicPartition{Topic: m.Topic, Partition: m.Partition}
+		offsets[i] = int64(len(l.records[tp]))
+		clone := func(b []byte) []byte {
+			if b == nil {
+				return nil
+			}
+			return append([]byte{}, b...)
+		}
+		rec := consumers.Record{TopicPartition: tp, Offset: offsets[i], Time: l.now, Key: clone(m.Key), Value: clone(m.Value)}
+		l.records[tp] = append(l.records[tp], rec.WithHeaders(m.Headers...))
+	}
+	return offsets, nil
+}
+
+func (l *memoryLog) ReadAll(_ context.Context, tp consumers.TopicPartition, from int64, fn func(*consumers.Record) error) (int64, error) {
+	next := from
+	for _, r := range l.records[tp] {
+		if r.Offset < from {
+			continue
+		}
+		if err := fn(&r); err != nil {
+			return next, err
+		}
+		next = r.Offset + 1
+	}
+	return next, nil
+}
+
+var sourceTopics = []string{
+	TopicSent, TopicClicked, TopicFailed, TopicReplied, TopicOptedIn, TopicOptedOut, TopicContacts, TopicLists,
+	TopicInbox, TopicErasures,
+}
+
+func (l *memoryLog) starts(p int32) map[consumers.TopicPartition]int64 {
+	starts := map[consumers.TopicPartition]int64{}
+	for _, topic := range sourceTopics {
+		starts[consumers.TopicPartition{Topic: topic, Partition: p}] = 0
+	}
+	return starts
+}
+
+// batch is a random next part of what a task has not read, nil if it has all.
+func (l *memoryLog) batch(rng *rand.Rand, offsets map[consumers.TopicPartition]int64, p int32) *consumers.Batch {
+	var b consumers.Batch
+	tps := slices.Collect(maps.Keys(offsets))
+	slices.SortFunc(tps, func(a, b consumers.TopicPartition) int { return strings.Compare(a.Topic, b.Topic) })
+	rng.Shuffle(len(tps), func(i, j int) { tps[i], tps[j] = tps[j], tps[i] })
+	for _, tp := range tps {
+		next := offsets[tp]
+		want := 1 + rng.IntN(4)
+		for _, r := range l.records[tp] {
+			if r.Offset >= next && want > 0 {
+				b.Skipped += r.Offset - next
+				b.Records = append(b.Records, r)
+				next, want = r.Offset+1, want-1
+			}
+		}
+		if next > offsets[tp] {
+			b.Next = append(b.Next, consumers.NextOffset{TopicPartition: tp, Offset: next})
+		}
+		if rng.IntN(3) == 0 && len(b.Next) > 0 {
+			break
+		}
+	}
+	if len(b.Next) == 0 {
+		return nil
+	}
+	return &b
+}

@@ -1,0 +1,155 @@
+package pipeline
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"rollcall/bitmaps"
+)
+
+// maintain settles every marked contact: its memberships become what the
+// segments' conditions say now. What differs from before are the changes.
+func (s *state) maintain(cause bitmaps.Cause) {
+	for _, a := range s.inCommit {
+		for _, p := range a.moved {
+			p.settle()
+		}
+		a.moved = a.moved[:0]
+		a.announce(cause)
+	}
+}
+
+// settle goes through the marked contacts one by one.
+func (p *piece) settle() {
+	slices.SortFunc(p.marks, func(a, b mark) int { return cmp.Compare(a.contact, b.contact) })
+	due := newDue(len(p.plan.segments))
+	for i := 0; i < len(p.marks); {
+		contact := p.marks[i].contact
+		for ; i < len(p.marks) && p.marks[i].contact == contact; i++ {
+			due.add(p.marks[i].segments)
+		}
+		p.settleContact(contact, &due)
+	}
+	p.marks = p.marks[:0]
+}
+
+// settleContact evaluates the segments that are due for a contact, parents
+// before children.
+func (p *piece) settleContact(contact uint32, due *due) {
+	c := &p.contacts[contact]
+	is := c.facts.has(exists)
+	switch {
+	case !c.settled && !is: // was in no segment, is in none
+		due.clear()
+		return
+	case !c.settled && !c.touched: // new, and nothing known but facts
+		due.clear()
+		for _, seg := range p.blankMembers(c) {
+			p.flip(seg, contact)
+		}
+		c.settled = true
+		return
+	case !c.settled:
+		due.add(p.plan.all)
+	}
+	c.settled = is
+	for seg, ok := due.next(); ok; seg, ok = due.next() {
+		planned := p.plan.segments[seg]
+		if planned.member.holds(p, contact) == p.members.has(planned.slot, contact) {
+			continue
+		}
+		p.flip(seg, contact)
+		due.add(planned.children)
+	}
+}
+
+// flip changes a membership and remembers that it did.
+func (p *piece) flip(seg int32, contact uint32) {
+	planned := p.plan.segments[seg]
+	p.flipColumn(planned.slot, contact)
+	p.account.flips = append(p.account.flips, flip{int32(planned.slot), p.of(contact)})
+}
+
+// blankMembers are the segments of a contact of whom nothing but facts is
+// known. There are few kinds of those, so the answer is remembered.
+func (p *piece) blankMembers(c *contact) []int32 {
+	key := blankKey{c.facts, c.country}
+	if members, ok := p.plan.blank[key]; ok {
+		return members
+	}
+	blank := newPiece(p.account, 0, p.plan)
+	blank.contacts = []contact{{facts: c.facts, country: c.country}}
+	var members []int32
+	for seg, planned := range p.plan.segments {
+		if planned.member.holds(blank, 0) {
+			blank.members.flip(planned.slot, 0)
+			members = append(members, int32(seg))
+		}
+	}
+	p.plan.blank[key] = members
+	return members
+}
+
+// announce puts the account's changed memberships into the changelog.
+func (a *account) announce(cause bitmaps.Cause) {
+	slices.SortFunc(a.flips, func(x, y flip) int {
+		return cmp.Or(cmp.Compare(x.slot, y.slot), cmp.Compare(x.number, y.number))
+	})
+	for i := 0; i < len(a.flips); {
+		op := bitmaps.Op{Code: bitmaps.OpMembers, Cause: cause}
+		slot := a.flips[i].slot
+		for ; i < len(a.flips) && a.flips[i].slot == slot; i++ {
+			number := a.flips[i].number
+			if p, contact := a.at(number); p.members.has(int(slot), contact) {
+				op.On = append(op.On, number)
+			} else {
+				op.Off = append(op.Off, number)
+			}
+		}
+		op.Name = a.segments[slot]
+		a.totals[slot].Entered += uint64(len(op.On))
+		a.totals[slot].Exited += uint64(len(op.Off))
+		a.dirty(bitmaps.Field{Kind: bitmaps.Meta})
+		a.emit(op)
+		if a.state.publish {
+			a.state.collect(a, &op)
+		}
+	}
+	clear(a.former)
+	a.flips = a.flips[:0]
+}
+
+// due is a set of places of segments, taken out in ascending order.
+type due struct {
+	words []uint64
+	low   int // no word before is set
+}
+
+func newDue(segments int) due {
+	n := (segments + 63) / 64
+	return due{words: make([]uint64, n), low: n}
+}
+
+func (d *due) add(segments []int32) {
+	for _, s := range segments {
+		d.words[s/64] |= 1 << (s % 64)
+		d.low = min(d.low, int(s/64))
+	}
+}
+
+func (d *due) next() (int32, bool) {
+	for ; d.low < len(d.words); d.low++ {
+		if w := d.words[d.low]; w != 0 {
+			d.words[d.low] = w & (w - 1)
+			return int32(d.low*64 + bits.TrailingZeros64(w)), true
+		}
+	}
+	return 0, false
+}
+
+func (d *due) clear() {
+	for ; d.low < len(d.words); d.low++ {
+		d.words[d.low] = 0
+	}
+}

@@ -1,0 +1,105 @@
+package naive
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// settle works out what is true of every contact that exists.
+func (t *tenant) settle() {
+	for id, e := range t.said {
+		if p, ok := e.profile(); ok {
+			t.contacts[id] = t.contact(e, p)
+		}
+	}
+}
+
+func (t *tenant) contact(e *evidence, profile claim) contact {
+	c := contact{phone: t.phone(profile), consent: e.consent(), lists: e.memberships()}
+	for ev := range e.events {
+		erased := e.erased != never && ev.day <= day(e.erased, t.zone)
+		if !erased && ev.day >= t.firstDay {
+			c.events = append(c.events, ev)
+		}
+	}
+	return c
+}
+
+// profile returns the latest contacts record that no erasure took away.
+func (e *evidence) profile() (claim, bool) {
+	var latest claim
+	found := false
+	for _, p := range e.profiles {
+		if p.kafkaTime > e.erased && (!found || compareProfiles(p, latest) > 0) {
+			latest, found = p, true
+		}
+	}
+	return latest, found
+}
+
+func compareProfiles(a, b claim) int {
+	return cmp.Or(
+		cmp.Compare(a.kafkaTime, b.kafkaTime),
+		cmp.Compare(a.stood.partition, b.stood.partition),
+		cmp.Compare(a.stood.offset, b.stood.offset),
+	)
+}
+
+// consent is the last writer's word; of equal times the opt-out's.
+func (e *evidence) consent() consent {
+	state, last := unknown, int64(0)
+	for _, c := range e.consents {
+		out := c.topic == topicOptedOut
+		switch {
+		case c.at <= e.erased:
+		case out && (state == unknown || c.at >= last):
+			state, last = optedOut, c.at
+		case !out && (state == unknown || c.at > last):
+			state, last = optedIn, c.at
+		}
+	}
+	return state
+}
+
+// memberships is the last writer's word for each list; of equal times, not a member.
+func (e *evidence) memberships() map[list]bool {
+	members := map[list]bool{}
+	last := map[list]int64{}
+	for _, c := range e.lists {
+		at, known := last[c.list]
+		switch {
+		case c.at <= e.erased:
+		case !known || c.at > at || c.at == at && !c.member:
+			members[c.list], last[c.list] = c.member, c.at
+		}
+	}
+	return members
+}
+
+// phone is what is known of a telephone number.
+type phone struct {
+	valid   bool
+	country string // ISO 3166-1 alpha-2, or 001
+}
+
+// phone derives the facts about a profile's phone, each different one once.
+func (t *tenant) phone(profile claim) phone {
+	region := strings.ToUpper(cmp.Or(profile.region, t.DefaultRegion))
+	typed := [2]string{profile.phone, region}
+	p, ok := t.phones[typed]
+	if !ok {
+		p = parsePhone(profile.phone, region)
+		t.phones[typed] = p
+	}
+	return p
+}
+
+func parsePhone(typed, region string) phone {
+	number, err := phonenumbers.Parse(typed, region)
+	if err != nil || !phonenumbers.IsValidNumber(number) {
+		return phone{}
+	}
+	return phone{valid: true, country: phonenumbers.GetRegionCodeForNumber(number)}
+}

@@ -1,0 +1,190 @@
+package pipeline
+
+import (
+	"math/bits"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"rollcall/bitmaps"
+	"rollcall/pipeline/segment"
+)
+
+// piece is the state of up to bitmaps.PieceSize contacts of an account in one
+// partition. Contacts go by their number within the piece.
+type piece struct {
+	account  *account
+	number   uint32
+	plan     *plan // what members and counts stand for
+	contacts []contact
+	register []bitmaps.Register // parallel to contacts
+	days     [segment.Behaviours]byDay
+	lists    map[uint32]*listPiece // by list number
+	members  columns
+	sendable column     // contacts that can be sent to; only of a state that follows
+	counts   [][]uint32 // by counter of the plan, then contact
+	firsts   []firsts   // by counter of the plan; only where days of messages are counted
+
+	marks []mark // contacts to settle, in order of arrival
+
+	// As stored: what members stand for. Only while a state is restored, or followed.
+	restoring bool
+	today     segment.Date
+	version   int64
+}
+
+// contact is what conditions ask first, in one place.
+type contact struct {
+	last    [segment.Behaviours]uint16 // day of the latest event, 0: none
+	facts   facts
+	country country
+	touched bool // has been on a list or has an event
+	settled bool // existed when its memberships were settled last
+}
+
+// mark says that these segments may have changed for a contact.
+type mark struct {
+	contact  uint32
+	segments []int32
+}
+
+func newPiece(a *account, number uint32, p *plan) *piece {
+	return &piece{
+		account: a, number: number, plan: p, lists: map[uint32]*listPiece{},
+		counts: make([][]uint32, len(p.counters)), firsts: make([]firsts, len(p.counters)),
+	}
+}
+
+// firsts are the contacts that a counter of days has counted for a day.
+type firsts map[segment.Date]*roaring.Bitmap
+
+// firstOf tells whether an event of the counter's messages is the contact's
+// first on that day, and remembers that there is one.
+func (p *piece) firstOf(counter int32, day segment.Date, contact uint32) bool {
+	f := p.firsts[counter]
+	if f == nil {
+		f = firsts{}
+		p.firsts[counter] = f
+	}
+	if f[day] == nil {
+		f[day] = roaring.New()
+	}
+	return f[day].CheckedAdd(contact)
+}
+
+// grow makes room for a contact.
+func (p *piece) grow(contacts int) {
+	for len(p.contacts) < contacts {
+		p.contacts = append(p.contacts, contact{})
+	}
+	for !p.account.state.follows && len(p.register) < contacts {
+		p.register = append(p.register, bitmaps.Register{})
+	}
+}
+
+// of is the account-wide number of a contact of the piece.
+func (p *piece) of(contact uint32) uint32 { return p.number*bitmaps.PieceSize + contact }
+
+// day is the set of a behaviour and a day, made if need be.
+func (p *piece) day(b segment.Behaviour, day segment.Date) *daySet {
+	if p.days[b] == nil {
+		p.days[b] = byDay{}
+	}
+	d := p.days[b][day]
+	if d == nil {
+		d = newDaySet()
+		p.days[b][day] = d
+	}
+	return d
+}
+
+func (p *piece) count(counter, contact uint32) uint32 {
+	if counts := p.counts[counter]; int(contact) < len(counts) {
+		return counts[contact]
+	}
+	return 0
+}
+
+func (p *piece) onList(list, contact uint32) bool {
+	l := p.lists[list]
+	return l != nil && l.members.Contains(contact)
+}
+
+// mark remembers to settle the segments for the contact.
+func (p *piece) mark(contact uint32, segments []int32) {
+	if len(segments) == 0 || p.restoring {
+		return
+	}
+	if len(p.marks) == 0 {
+		p.account.touch(p)
+	}
+	p.marks = append(p.marks, mark{contact, segments})
+}
+
+// move changes a count and marks the segments for which that matters.
+func (p *piece) move(counter int32, contact uint32, by int) {
+	counts := p.counts[counter]
+	for int(contact) >= len(counts) {
+		counts = append(counts, 0)
+	}
+	was := counts[contact]
+	is := uint32(int(was) + by)
+	counts[contact], p.counts[counter] = is, counts
+	for _, s := range p.plan.counters[counter].steps {
+		if (was >= s.k) != (is >= s.k) {
+			p.mark(contact, s.segments)
+		}
+	}
+}
+
+// columns are memberships: a dense bitmap for each segment, by slot.
+type columns []column
+
+type column struct {
+	words []uint64
+	dirty bool
+}
+
+func (c columns) has(slot int, contact uint32) bool {
+	if slot >= len(c) {
+		return false
+	}
+	words := c[slot].words
+	return int(contact/64) < len(words) && words[contact/64]&(1<<(contact%64)) != 0
+}
+
+// grow makes room for a slot.
+func (c *columns) grow(slot int) {
+	for slot >= len(*c) {
+		*c = append(*c, column{})
+	}
+}
+
+// flip changes a membership.
+func (c *columns) flip(slot int, contact uint32) *column {
+	c.grow(slot)
+	col := &(*c)[slot]
+	col.set(contact, !c.has(slot, contact))
+	return col
+}
+
+func (c *column) set(contact uint32, member bool) {
+	for int(contact/64) >= len(c.words) {
+		c.words = append(c.words, 0)
+	}
+	if bit := uint64(1) << (contact % 64); member {
+		c.words[contact/64] |= bit
+	} else {
+		c.words[contact/64] &^= bit
+	}
+}
+
+// count is how many members the column has, and how many of them are in other too.
+func (c *column) count(other *column) (members, both int64) {
+	for i, w := range c.words {
+		members += int64(bits.OnesCount64(w))
+		if i < len(other.words) {
+			both += int64(bits.OnesCount64(w & other.words[i]))
+		}
+	}
+	return members, both
+}

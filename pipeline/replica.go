@@ -1,0 +1,214 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"rollcall/bitmaps"
+	"rollcall/consumers"
+	"rollcall/pipeline/catalog"
+)
+
+// replicaFragments is what a replica reads: what answers are made of.
+const replicaFragments = "[^ertx]*"
+
+// replica follows one partition through its changelog, whoever owns it, so that
+// questions are answered from memory. What it knows is durable.
+type replica struct {
+	store     *bitmaps.Store
+	partition int32
+	changed   func(accounts []string) // called after changes, without the lock
+
+	mu         sync.RWMutex
+	state      *state
+	nonce      string // of the take-over under which state was committed
+	checkpoint bitmaps.Checkpoint
+	next       map[consumers.TopicPartition]int64 // checkpoint.Offsets, to look up
+}
+
+func newReplica(store *bitmaps.Store, c *catalog.Catalog, partition int32, changed func([]string)) *replica {
+	r := &replica{store: store, partition: partition, changed: changed}
+	r.clear(c)
+	return r
+}
+
+func (r *replica) clear(c *catalog.Catalog) {
+	r.state = newState(c, nil, 0)
+	r.state.follows = true
+	r.nonce, r.checkpoint, r.next = "", bitmaps.Checkpoint{}, nil
+}
+
+// errLost says that the state in Redis is not the one that was followed.
+var errLost = errors.New("the followed state was replaced")
+
+const (
+	followWait  = time.Second // how long to wait for a changelog entry before looking at the head
+	followPage  = 500
+	followRetry = 200 * time.Millisecond
+)
+
+// Run follows until ctx ends. When the state was replaced, or what it had to
+// read is gone, it reads everything anew.
+func (r *replica) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := r.load(ctx)
+		for err == nil {
+			err = r.step(ctx)
+		}
+		if ctx.Err() == nil && !errors.Is(err, errLost) && !errors.Is(err, errBehind) {
+			slog.Warn("following a partition failed, will retry", "partition", r.partition, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(followRetry):
+		}
+	}
+	return nil
+}
+
+// load reads the partition from Redis.
+func (r *replica) load(ctx context.Context) error {
+	s := newState(r.state.catalog, nil, 0)
+	s.follows = true
+	last, err := s.restore(ctx, r.store, r.partition, replicaFragments)
+	if err != nil {
+		return err
+	}
+	head, err := r.store.Head(ctx, r.partition)
+	if err != nil {
+		return err
+	}
+	s.seq = last.Seq
+	r.mu.Lock()
+	r.state, r.nonce = s, head.Nonce
+	r.seen(last.Checkpoint)
+	r.mu.Unlock()
+	r.changed(nil)
+	return nil
+}
+
+func (r *replica) seen(c bitmaps.Checkpoint) {
+	r.checkpoint = c
+	r.next = make(map[consumers.TopicPartition]int64, len(c.Offsets))
+	for _, o := range c.Offsets {
+		r.next[consumers.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = o.Next
+	}
+}
+
+// step waits for changes and applies them.
+func (r *replica) step(ctx context.Context) error {
+	entries, err := r.store.Changelog(ctx, r.partition, r.state.seq+1, followPage, followWait)
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 {
+		return r.confirm(ctx)
+	}
+	accounts, err := r.apply(entries)
+	if err != nil {
+		return err
+	}
+	r.changed(accounts)
+	return nil
+}
+
+// confirm looks whether Redis still holds what is followed.
+func (r *replica) confirm(ctx context.Context) error {
+	head, err := r.store.Head(ctx, r.partition)
+	if err != nil {
+		return err
+	}
+	if head.Seq < r.state.seq || head.Seq == r.state.seq && head.Nonce != r.nonce {
+		return errLost
+	}
+	return nil
+}
+
+func (r *replica) apply(entries []bitmaps.Entry) (accounts []string, err error) {
+	touched := map[string]bool{}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range entries {
+		e := &entries[i]
+		switch {
+		case e.Seq != r.state.seq+1:
+			return nil, errBehind
+		case e.Nonce != "" && e.Before != r.nonce && e.Nonce != r.nonce:
+			return nil, errLost
+		case e.Nonce != "":
+			r.nonce, r.state.seq = e.Nonce, e.Seq
+			continue
+		}
+		if err := r.state.applyNoting(e, touched); err != nil {
+			return nil, err
+		}
+	}
+	last := &entries[len(entries)-1]
+	if last.Nonce == "" {
+		r.seen(last.Checkpoint)
+		r.state.prune(last.Checkpoint.Changelog)
+	}
+	for id := range maps.Keys(touched) {
+		accounts = append(accounts, id)
+	}
+	return accounts, nil
+}
+
+// arrived notes that an event came with the entry that is applied.
+func (s *state) arrived(d *daySet) {
+	if len(d.arrived) == 0 {
+		s.recent = append(s.recent, d)
+	}
+	if n := len(d.arrived); n == 0 || d.arrived[n-1].seq != s.seq {
+		d.arrived = append(d.arrived, arrival{seq: s.seq})
+	}
+	d.arrived[len(d.arrived)-1].events++
+}
+
+// prune forgets the events that runs hold for sure: those of entries before seq.
+func (s *state) prune(seq uint64) {
+	if seq <= s.pruned {
+		return
+	}
+	s.pruned = seq
+	kept := s.recent[:0]
+	for _, d := range s.recent {
+		d.prune(seq)
+		if len(d.arrived) > 0 {
+			kept = append(kept, d)
+		}
+	}
+	clear(s.recent[len(kept):])
+	s.recent = kept
+}
+
+func (d *daySet) prune(seq uint64) {
+	for len(d.arrived) > 0 && d.arrived[0].seq < seq {
+		d.pending = d.pending[min(d.arrived[0].events, len(d.pending)):]
+		d.arrived = d.arrived[1:]
+	}
+}
+
+// arrivedAll makes all pending events those of entry seq: after some were
+// removed. To hold one for later than it is does no harm, since events are a set.
+func (d *daySet) arrivedAll(seq uint64) {
+	if len(d.arrived) > 0 {
+		d.arrived = append(d.arrived[:0], arrival{seq: seq, events: len(d.pending)})
+	}
+}
+
+// since is the events of entries after seq.
+func (d *daySet) since(seq uint64) []bitmaps.Event {
+	skip := 0
+	for _, a := range d.arrived {
+		if a.seq > seq {
+			break
+		}
+		skip += a.events
+	}
+	return d.pending[min(skip, len(d.pending)):]
+}

@@ -1,0 +1,268 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"rollcall/bitmaps"
+	"rollcall/pipeline/segment"
+)
+
+// errBehind says that the changelog no longer has what a reader has not read.
+var errBehind = errors.New("the changelog begins later than expected")
+
+const changelogPage = 1000 // entries read at once
+
+// restore reads a partition: its changelog first, then its fragments, then what
+// was committed meanwhile. Fragments hold all that the changelog no longer
+// says, and applying an entry to a fragment that has it does no harm, so the
+// order makes the result the state after the last entry. It gives that entry.
+func (s *state) restore(ctx context.Context, store *bitmaps.Store, partition int32, pattern string) (last bitmaps.Entry, err error) {
+	entries, err := changelog(ctx, store, partition, 0)
+	if err != nil {
+		return last, err
+	}
+	accounts, err := store.Accounts(ctx, partition)
+	if err != nil {
+		return last, err
+	}
+	for _, id := range accounts {
+		a := s.restored(id)
+		if err := store.Fragments(ctx, partition, id, pattern, a.read); err != nil {
+			return last, err
+		}
+	}
+	from := uint64(0)
+	if len(entries) > 0 {
+		from = entries[len(entries)-1].Seq + 1
+	}
+	later, err := changelog(ctx, store, partition, from)
+	if err != nil {
+		return last, err
+	}
+	if len(later) > 0 && len(entries) > 0 && later[0].Seq != from {
+		return last, errBehind
+	}
+	for _, e := range append(entries, later...) {
+		if e.Nonce == "" {
+			if err := s.apply(&e); err != nil {
+				return last, fmt.Errorf("changelog of partition %d, entry %d: %w", partition, e.Seq, err)
+			}
+			last.Checkpoint = e.Checkpoint
+		} else {
+			last.Nonce = e.Nonce
+		}
+		last.Seq = e.Seq
+	}
+	return last, nil
+}
+
+// changelog reads all entries from seq on.
+func changelog(ctx context.Context, store *bitmaps.Store, partition int32, seq uint64) ([]bitmaps.Entry, error) {
+	var all []bitmaps.Entry
+	for {
+		page, err := store.Changelog(ctx, partition, seq, changelogPage, 0)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) < changelogPage {
+			return all, nil
+		}
+		seq = page[len(page)-1].Seq + 1
+	}
+}
+
+// read puts a stored fragment into the account.
+func (a *account) read(f bitmaps.Field, value []byte) error {
+	switch f.Kind {
+	case bitmaps.Meta:
+		return a.readMeta(value)
+	case bitmaps.IDs:
+		return readNames(f, value, func(number uint32, name string) {
+			a.contacts.put(number, name)
+			a.restoredAt(number)
+		})
+	case bitmaps.MessageNames:
+		return readNames(f, value, a.messages.put)
+	case bitmaps.ListNames:
+		return readNames(f, value, a.lists.put)
+	case bitmaps.Registers:
+		return a.readRegisters(f, value)
+	case bitmaps.Erasures:
+		erasures, err := bitmaps.DecodeErasures(value)
+		a.erasures = erasures
+		return err
+	case bitmaps.Composed:
+		p := a.restoredPiece(f.N[0])
+		today, version, err := bitmaps.DecodeComposed(value)
+		p.today, p.version = segment.Date(today), version
+		return err
+	case bitmaps.Day:
+		return a.readDay(f, value)
+	case bitmaps.ListRegisters:
+		return a.readListRegisters(f, value)
+	case bitmaps.Fact, bitmaps.Members, bitmaps.ListMembers:
+		return a.readBitmap(f, value)
+	}
+	return nil // events are read when they are needed
+}
+
+func (a *account) readMeta(value []byte) error {
+	m, err := bitmaps.DecodeMeta(value)
+	if err != nil {
+		return err
+	}
+	a.metaSeq = m.Seq
+	a.contacts.skipTo(m.Contacts)
+	a.messages.skipTo(m.Messages)
+	a.lists.skipTo(m.Lists)
+	for id, t := range m.Totals {
+		a.totals[a.slot(id)] = t
+	}
+	return nil
+}
+
+func readNames(f bitmaps.Field, value []byte, put func(number uint32, name string)) error {
+	names, err := bitmaps.DecodeNames(value)
+	for i, name := range names {
+		put(f.N[0]*bitmaps.ChunkSize+uint32(i), name)
+	}
+	return err
+}
+
+func (a *account) readRegisters(f bitmaps.Field, value []byte) error {
+	registers, err := bitmaps.DecodeRegisters(value)
+	for i, r := range registers {
+		p, contact := a.restoredAt(f.N[0]*bitmaps.ChunkSize + uint32(i))
+		p.register[contact] = r
+	}
+	return err
+}
+
+func (a *account) readDay(f bitmaps.Field, value []byte) error {
+	stored, err := bitmaps.DecodeDay(value)
+	if err != nil {
+		return err
+	}
+	b, day, p := segment.Behaviour(f.N[0]), segment.Date(f.N[1]), a.restoredPiece(f.N[2])
+	if b >= segment.Behaviours {
+		return fmt.Errorf("%w: behaviour %d", bitmaps.ErrDamaged, b)
+	}
+	d := p.day(b, day)
+	d.bits, d.runs, d.flushedAt = stored.Contacts, stored.Runs, stored.Seq
+	for it := d.bits.Iterator(); it.HasNext(); {
+		contact := it.Next()
+		p.grow(int(contact) + 1)
+		c := &p.contacts[contact]
+		c.last[b], c.touched = max(c.last[b], uint16(day)), true
+	}
+	return nil
+}
+
+func (a *account) readListRegisters(f bitmaps.Field, value []byte) error {
+	registers, err := bitmaps.DecodeListRegisters(value)
+	for _, r := range registers {
+		p, _ := a.restoredAt(f.N[1]*listChunk + r.Contact%listChunk)
+		p.grow(int(r.Contact) + 1)
+		p.list(f.N[0]).registers[r.Contact] = listRegister{at: r.At, member: r.Member}
+		p.contacts[r.Contact].touched = true
+	}
+	return err
+}
+
+// readBitmap reads the contacts of whom a fact holds, or of a list or segment.
+func (a *account) readBitmap(f bitmaps.Field, value []byte) error {
+	b, err := bitmaps.DecodeBitmap(value)
+	if err != nil || b.IsEmpty() {
+		return err
+	}
+	at := f.N[0]
+	if f.Kind == bitmaps.ListMembers {
+		at = f.N[1]
+	}
+	p := a.restoredPiece(at)
+	p.grow(int(b.Maximum()) + 1)
+	switch f.Kind {
+	case bitmaps.ListMembers:
+		p.list(f.N[0]).members = b
+	case bitmaps.Members:
+		slot := a.slot(f.Name)
+		p.members.grow(slot)
+		p.members[slot].words = b.ToDense()
+	default:
+		for it := b.Iterator(); it.HasNext(); {
+			contact := it.Next()
+			c := &p.contacts[contact]
+			c.know(f.Name)
+			p.sendable.set(contact, c.facts.has(sendable))
+		}
+	}
+	return nil
+}
+
+// know adds a stored fact.
+func (c *contact) know(name string) {
+	fact, isFact := factByName[name]
+	if !isFact {
+		c.country = countryByCode[name]
+		return
+	}
+	c.facts |= fact
+	c.settled = c.facts.has(exists)
+}
+
+// ready derives, for the owner of the partition, what is not stored: plans,
+// counts, and who was erased before. Accounts that the definitions no longer
+// know are returned.
+func (s *state) ready() (gone []*account, err error) {
+	for _, a := range s.accounts {
+		version := s.catalog.Offset()
+		def := s.catalog.Account(a.id)
+		if def == nil {
+			gone = append(gone, a)
+			continue
+		}
+		a.define(def, version)
+		for _, p := range a.pieces {
+			if err := p.ready(); err != nil {
+				return nil, err
+			}
+		}
+		a.recallErased()
+	}
+	return gone, nil
+}
+
+// ready puts a restored piece on the plan that its memberships stand for.
+func (p *piece) ready() error {
+	a := p.account
+	version := p.version
+	if a.def.Version < version { // nothing of the account's changed since
+		version = a.plan.version
+	}
+	next := a.plan
+	if version != next.version || p.today != next.today {
+		next = compile(a, a.def, version, p.today)
+	}
+	p.restoring = true
+	defer func() { p.restoring = false }()
+	p.plan = &plan{}
+	return p.recount(next)
+}
+
+// recallErased finds the contacts that were erased once and came back.
+func (a *account) recallErased() {
+	if len(a.erasures) == 0 {
+		return
+	}
+	for number, id := range a.contacts.names {
+		if id == "" {
+			continue
+		}
+		if at := a.erasures[a.state.erasureHash([]byte(a.id), []byte(id))]; at > 0 {
+			a.returned[uint32(number)] = at
+		}
+	}
+}

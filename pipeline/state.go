@@ -1,0 +1,120 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+
+	"rollcall/bitmaps"
+	"rollcall/pipeline/catalog"
+	"rollcall/pipeline/segment"
+)
+
+// state is one partition in memory: what Redis holds, made ready to be changed.
+// A fold changes it ahead of the commit, so after a failed commit it is thrown
+// away and read anew. It is not safe for concurrent use.
+type state struct {
+	catalog  *catalog.Catalog
+	events   eventReader
+	accounts map[string]*account
+	zones    map[string]*zone
+	follows  bool  // read only: what only an owner needs is left out
+	now      int64 // Unix ms; says which day is today
+
+	seq      uint64     // number of the commit in the making
+	inCommit []*account // those that it changes
+	publish  bool       // whether changes are collected
+	changes  []Change   // of the commit in the making
+	flush    flushQueue
+	loaded   int // events in tables
+	tables   []*daySet
+
+	// Of a state that follows: the sets with events that runs may not hold.
+	recent []*daySet
+	pruned uint64
+
+	// The account of the event before, which most often is this one's too.
+	lastID      string
+	lastAccount *account
+}
+
+// eventReader reads stored events that are not in memory.
+type eventReader interface {
+	readEvents(account string, piece uint32, b segment.Behaviour, day segment.Date, runs int) ([]bitmaps.Event, error)
+}
+
+// storedEvents is the eventReader over Redis.
+type storedEvents struct {
+	ctx       context.Context
+	store     *bitmaps.Store
+	partition int32
+}
+
+func newState(c *catalog.Catalog, events eventReader, now int64) *state {
+	return &state{
+		catalog: c, events: events, now: now,
+		accounts: map[string]*account{}, zones: map[string]*zone{},
+	}
+}
+
+func (s *state) zone(def *catalog.Account) *zone {
+	z := s.zones[def.Timezone]
+	if z == nil {
+		z = newZone(def.Zone)
+		s.zones[def.Timezone] = z
+	}
+	return z
+}
+
+// account is the state of an account that the definitions know; nil: they don't.
+func (s *state) account(id []byte) *account {
+	if s.lastAccount != nil && s.lastID == string(id) {
+		return s.lastAccount
+	}
+	a := s.accounts[string(id)]
+	if a == nil {
+		if a = s.addAccount(string(id)); a == nil {
+			return nil
+		}
+	}
+	s.lastID, s.lastAccount = a.id, a
+	return a
+}
+
+func (s *state) addAccount(id string) *account {
+	version := s.catalog.Offset() // before the snapshot: to compose it again does no harm
+	def := s.catalog.Account(id)
+	if def == nil {
+		return nil
+	}
+	a := newAccount(s, id)
+	a.define(def, version)
+	s.accounts[id] = a
+	return a
+}
+
+// define takes over an account's definitions as of version, for pieces to be
+// composed for.
+func (a *account) define(def *catalog.Account, version int64) {
+	a.def, a.zone = def, a.state.zone(def)
+	a.plan = compile(a, def, version, a.zone.day(a.state.now))
+}
+
+// dropAccount forgets an account that was deleted.
+func (s *state) dropAccount(id string) {
+	delete(s.accounts, id)
+	s.flush.forget(id)
+	if s.lastID == id {
+		s.lastID, s.lastAccount = "", nil
+	}
+}
+
+// erasureHash names a contact in what is kept of its erasure.
+func (s *state) erasureHash(account, contact []byte) (hash [16]byte) {
+	mac := hmac.New(sha256.New, s.catalog.ErasureKey())
+	mac.Write(account)
+	mac.Write([]byte("/"))
+	mac.Write(contact)
+	copy(hash[:], mac.Sum(nil))
+	return hash
+}

@@ -1,0 +1,357 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"golang.org/x/sync/errgroup"
+
+	"rollcall/bitmaps"
+	"rollcall/consumers"
+	"rollcall/pipeline/catalog"
+	"rollcall/pipeline/segment"
+)
+
+// ViewConfig is what a View needs.
+type ViewConfig struct {
+	Partitions   int32
+	Store        *bitmaps.Store
+	Catalog      *catalog.Catalog
+	Ends         Ends
+	MaxStaleness time.Duration
+	Now          func() time.Time
+}
+
+// Ends tells where Kafka's partitions end.
+type Ends interface {
+	// Ends returns the high watermark of every partition that a task reads, by
+	// task, and that of the definitions.
+	Ends(ctx context.Context) (tasks []map[consumers.TopicPartition]int64, definitions int64, err error)
+}
+
+// View answers questions from replicas of all partitions.
+type View struct {
+	ViewConfig
+	replicas []*replica
+	ends     endsLog
+
+	mu      sync.Mutex
+	watches map[*watch]bool
+}
+
+// NewView makes a View that knows nothing before Run.
+func NewView(c ViewConfig) *View {
+	v := &View{ViewConfig: c, watches: map[*watch]bool{}}
+	for p := range c.Partitions {
+		v.replicas = append(v.replicas, newReplica(c.Store, c.Catalog, p, v.notify))
+	}
+	return v
+}
+
+// Run follows all partitions until ctx ends.
+func (v *View) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, r := range v.replicas {
+		g.Go(func() error { return r.Run(ctx) })
+	}
+	g.Go(func() error { return v.ends.Run(ctx, v.Ends, v.Now) })
+	return g.Wait()
+}
+
+func (v *View) replicaOf(account, contact string) *replica {
+	return v.replicas[consumers.Partition([]byte(account+"/"+contact), int(v.Partitions))]
+}
+
+// today is the account's day.
+func (v *View) today(account *catalog.Account) segment.Date {
+	return segment.DateOf(v.Now().In(account.Zone))
+}
+
+// Check answers for each contact, in their order.
+func (v *View) Check(_ context.Context, account, seg string, contacts []string) ([]Membership, Freshness, error) {
+	def := v.Catalog.Account(account)
+	if def == nil || def.Segment(seg) == nil {
+		return nil, v.Freshness(account), ErrNotComposed
+	}
+	if size := v.Size(account, seg); !size.Ready {
+		return nil, v.Freshness(account), ErrNotComposed
+	}
+	day := v.today(def)
+	answers := make([]Membership, len(contacts))
+	sameDay := true
+	for i, contact := range contacts {
+		r := v.replicaOf(account, contact)
+		r.mu.RLock()
+		a := r.state.accounts[account]
+		answers[i] = a.membership(seg, contact)
+		sameDay = sameDay && a.isOn(day)
+		r.mu.RUnlock()
+	}
+	return answers, v.sameDay(account, day, sameDay), nil
+}
+
+// sameDay is the freshness of an answer that was read piece by piece: all of it
+// must be of one day, and that must still be today.
+func (v *View) sameDay(account string, day segment.Date, all bool) Freshness {
+	f := v.Freshness(account)
+	if def := v.Catalog.Account(account); f.Fresh && (!all || def == nil || v.today(def) != day) {
+		f.Fresh, f.Missing = false, append(f.Missing, "the account's day has just begun")
+	}
+	return f
+}
+
+// membership is the answer about one contact; a may be nil.
+func (a *account) membership(seg, contact string) Membership {
+	m := Membership{Contact: contact, Blocked: []string{}}
+	var known facts
+	if a != nil {
+		if number, ok := a.contacts.byName[contact]; ok {
+			p, n := a.at(number)
+			slot, defined := a.slots[seg]
+			m.Member, known = defined && p.members.has(slot, n), p.contacts[n].facts
+		}
+	}
+	if !m.Member {
+		m.Blocked = append(m.Blocked, "not_member")
+	}
+	if !known.has(validPhone) {
+		m.Blocked = append(m.Blocked, "invalid_phone")
+	}
+	switch {
+	case known.has(optedOut):
+		m.Blocked = append(m.Blocked, "opted_out")
+	case !known.has(optedIn):
+		m.Blocked = append(m.Blocked, "not_opted_in")
+	}
+	m.Sendable = len(m.Blocked) == 0
+	return m
+}
+
+// isOn tells whether all that is known of the account is of that day.
+func (a *account) isOn(day segment.Date) bool {
+	if a != nil {
+		for _, p := range a.pieces {
+			if p.today != day {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// streamChunk is how many contacts are read under one lock.
+const streamChunk = 2000
+
+// Stream yields a segment's members in the order of their numbers, partition by
+// partition. A contact's number never changes, so who was a member throughout
+// is yielded exactly once; each is looked at when its turn comes.
+func (v *View) Stream(ctx context.Context, account, seg string, q StreamQuery, yield func(contact, cursor string) error) (int64, Freshness, error) {
+	def := v.Catalog.Account(account)
+	if size := v.Size(account, seg); def == nil || !size.Ready {
+		return 0, v.Freshness(account), ErrNotComposed
+	}
+	at, err := parseCursor(q.Cursor)
+	if err != nil {
+		return 0, v.Freshness(account), err
+	}
+	day, sameDay, count := v.today(def), true, int64(0)
+	for ; int(at.partition) < len(v.replicas); at = (cursor{partition: at.partition + 1}) {
+		for more := true; more; {
+			var chunk []found
+			chunk, more, err = v.replicas[at.partition].chunk(account, seg, q, &at, day, &sameDay)
+			if err != nil {
+				return count, v.Freshness(account), err
+			}
+			for _, f := range chunk {
+				if err := yield(f.contact, f.cursor.String()); err != nil {
+					return count, v.sameDay(account, day, sameDay), err
+				}
+				count++
+			}
+			if ctx.Err() != nil {
+				return count, v.Freshness(account), ctx.Err()
+			}
+		}
+	}
+	return count, v.sameDay(account, day, sameDay), nil
+}
+
+type found struct {
+	contact string
+	cursor  cursor
+}
+
+// chunk reads the next members from at on, and moves it.
+func (r *replica) chunk(account, seg string, q StreamQuery, at *cursor, day segment.Date, sameDay *bool) (out []found, more bool, err error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if at.lineage != "" && at.lineage != r.checkpoint.Lineage {
+		return nil, false, ErrCursorGone
+	}
+	at.lineage = r.checkpoint.Lineage
+	a := r.state.accounts[account]
+	if a == nil {
+		return nil, false, nil
+	}
+	*sameDay = *sameDay && a.isOn(day)
+	slot, ok := a.slots[seg]
+	if !ok {
+		return nil, false, nil
+	}
+	end := min(at.number+streamChunk, a.contacts.next())
+	for ; at.number < end; at.number++ {
+		id := a.contacts.names[at.number]
+		p, n := a.at(at.number)
+		if id == "" || !p.members.has(slot, n) || q.SendableOnly && !p.contacts[n].facts.has(sendable) || !q.has(id) {
+			continue
+		}
+		out = append(out, found{id, cursor{at.partition, at.number + 1, at.lineage}})
+	}
+	return out, at.number < a.contacts.next(), nil
+}
+
+// has tells whether a contact is in the slice that is asked for.
+func (q *StreamQuery) has(contact string) bool {
+	return q.Slices <= 1 || xxhash.Sum64String(contact)%uint64(q.Slices) == uint64(q.Slice-1)
+}
+
+// cursor is a place in a stream: the next contact's number, in the state of a
+// partition that was begun under the name lineage.
+type cursor struct {
+	partition int32
+	number    uint32
+	lineage   string
+}
+
+func (c cursor) String() string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d.%d.%s", c.partition, c.number, c.lineage))
+}
+
+func parseCursor(s string) (c cursor, err error) {
+	if s == "" {
+		return c, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	parts := strings.Split(string(b), ".")
+	if err != nil || len(parts) != 3 {
+		return c, ErrCursorGone
+	}
+	partition, err1 := strconv.ParseInt(parts[0], 10, 32)
+	number, err2 := strconv.ParseUint(parts[1], 10, 32)
+	if cmp.Or(err1, err2) != nil || partition < 0 {
+		return c, ErrCursorGone
+	}
+	return cursor{int32(partition), uint32(number), parts[2]}, nil
+}
+
+// Size is of the newest definition, once every partition has composed it.
+func (v *View) Size(account, seg string) Size {
+	s := Size{Partitions: len(v.replicas)}
+	def := v.Catalog.Account(account)
+	if def == nil || def.Segment(seg) == nil {
+		return s
+	}
+	version := def.Segment(seg).Version
+	for _, r := range v.replicas {
+		r.mu.RLock()
+		if r.checkpoint.Definitions > version {
+			s.Composed++
+			r.addSize(&s, account, seg)
+		}
+		r.mu.RUnlock()
+	}
+	if s.Ready = s.Composed == s.Partitions; !s.Ready {
+		return Size{Composed: s.Composed, Partitions: s.Partitions}
+	}
+	s.Version = version
+	return s
+}
+
+func (r *replica) addSize(s *Size, account, seg string) {
+	a := r.state.accounts[account]
+	if a == nil {
+		return
+	}
+	slot, ok := a.slots[seg]
+	if !ok {
+		return
+	}
+	for _, p := range a.pieces {
+		if slot < len(p.members) {
+			members, sendable := p.members[slot].count(&p.sendable)
+			s.Members += members
+			s.Sendable += sendable
+		}
+	}
+	s.Entered += int64(a.totals[slot].Entered)
+	s.Exited += int64(a.totals[slot].Exited)
+}
+
+// Warnings names the lists and messages of a definition that no record has
+// mentioned so far.
+func (v *View) Warnings(id string, def segment.Definition) []Warning {
+	var out []Warning
+	for _, ref := range def.References() {
+		if ref.Kind != segment.Segment {
+			out = v.warn(out, id, ref.Kind.String(), ref.Name, func(a *account) ([]string, bool) {
+				_, ok := a.lists.byName[listKey(ref.Kind, ref.Name)]
+				return a.listNames(ref.Kind), ok
+			})
+		}
+	}
+	for _, names := range def.Messages() {
+		for _, name := range names {
+			out = v.warn(out, id, "message", name, func(a *account) ([]string, bool) {
+				_, ok := a.messages.byName[name]
+				return a.messages.names, ok
+			})
+		}
+	}
+	return slices.CompactFunc(out, func(a, b Warning) bool { return a == b })
+}
+
+// warn looks for a name in every partition.
+func (v *View) warn(out []Warning, id, kind, name string, look func(*account) (names []string, known bool)) []Warning {
+	var all []string
+	for _, r := range v.replicas {
+		r.mu.RLock()
+		a := r.state.accounts[id]
+		var known bool
+		if a != nil {
+			var names []string
+			names, known = look(a)
+			all = append(all, names...)
+		}
+		r.mu.RUnlock()
+		if known {
+			return out
+		}
+	}
+	slices.Sort(all)
+	w := Warning{Kind: kind, Name: name, Nearest: segment.Nearest(name, slices.Compact(all))}
+	w.Message = fmt.Sprintf("no record has mentioned the %s %q so far", kind, name)
+	if w.Nearest != "" {
+		w.Message += fmt.Sprintf("; did you mean %q?", w.Nearest)
+	}
+	return append(out, w)
+}
+
+// listNames are the names of the account's lists of a kind.
+func (a *account) listNames(kind segment.Kind) []string {
+	var names []string
+	prefix := listKey(kind, "")
+	for _, key := range a.lists.names {
+		if name, ok := strings.CutPrefix(key, prefix); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
