@@ -116,7 +116,7 @@ Try, in another terminal:
   rollcall segment put mine 'all contacts where replied in last 7 days and not opted out'
   rollcall segment recipients engaged | head
   rollcall check engaged c-1 c-2 c-3
-  rollcall preview 'all contacts where phone in US, CA and clicked at least 2 times in last 10 days'
+  rollcall segment preview 'all contacts where phone in US, CA and clicked at least 2 times in last 10 days'
   curl -N http://127.0.0.1:8080/v1/sizes
   echo 'demo/c-1|{"account":"demo","contact":"c-1"}' | kcat -P -b 127.0.0.1:9092 -t sms.opted_out -K'|' -X partitioner=murmur2_random
 ("go run ./cmd/rollcall ..." does where rollcall is not installed)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -19,6 +20,7 @@ import (
 	"rollcall/pipeline/catalog"
 	"rollcall/pipeline/history"
 	"rollcall/pipeline/naive"
+	"rollcall/pipeline/segment"
 )
 
 var (
@@ -56,6 +58,7 @@ func TestHistories(t *testing.T) {
 // and a task for every partition.
 type harness struct {
 	t       *testing.T
+	seed    uint64
 	rng     *rand.Rand
 	now     time.Time
 	store   *bitmaps.Store
@@ -64,11 +67,12 @@ type harness struct {
 	log     *memoryLog
 	config  Config
 	tasks   []*Task
-	read    []map[consumers.TopicPartition]int64 // by task: what was delivered
+	view    *View
+	loaded  []bool // replicas of the view that have begun to follow
 }
 
 func newHarness(t *testing.T, partitions int32, seed uint64) *harness {
-	h := &harness{t: t, rng: rand.New(rand.NewPCG(seed, 1)), catalog: catalog.New(), log: newMemoryLog()}
+	h := &harness{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), catalog: catalog.New(), log: newMemoryLog()}
 	server := miniredis.NewMiniRedis()
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -89,13 +93,15 @@ func newHarness(t *testing.T, partitions int32, seed uint64) *harness {
 			Compose: 1 + h.rng.IntN(5)},
 	}
 	h.tasks = make([]*Task, partitions)
+	h.view = NewView(ViewConfig{Partitions: partitions, Store: h.store, Catalog: h.catalog, Now: func() time.Time { return h.now }})
+	h.loaded = make([]bool, partitions)
 	return h
 }
 
 func (h *harness) must(err error) {
 	h.t.Helper()
 	if err != nil {
-		h.t.Fatal(err)
+		h.t.Fatalf("seed %d: %v", h.seed, err)
 	}
 }
 
@@ -232,18 +238,96 @@ func runHistory(t *testing.T, seed uint64) {
 // compare holds all members, and what became of the records, against the naive way.
 func (h *harness) compare(world naive.World, want *naive.Result) {
 	h.t.Helper()
+	h.follow()
 	for _, a := range world.Accounts {
 		for id, def := range a.Segments {
-			got, expected := h.members(a.ID, id), want.Members(a.ID, id)
-			if !slices.Equal(got, expected) {
-				h.t.Errorf("%s/%s %s\n got %v\nwant %v", a.ID, id, def.Text(), got, expected)
+			expected := want.Members(a.ID, id)
+			for who, got := range map[string][]string{"owner": h.members(a.ID, id), "view": h.streamed(a.ID, id)} {
+				if slices.Equal(got, expected) {
+					continue
+				}
+				h.t.Errorf("%s: %s/%s %s\n got %v\nwant %v", who, a.ID, id, def.Text(), got, expected)
 				for _, c := range difference(got, expected) {
 					h.t.Log(want.Dump(a.ID, c))
 				}
 			}
+			h.compareAnswers(a.ID, id, def, expected, want.Sendable(a.ID, id))
 		}
 	}
 	h.compareOutcomes(want)
+}
+
+// follow brings the view up to date: some replicas go on from where they were,
+// others begin anew.
+func (h *harness) follow() {
+	h.t.Helper()
+	ctx := context.Background()
+	for p, r := range h.view.replicas {
+		if !h.loaded[p] || h.rng.IntN(4) == 0 {
+			h.must(r.load(ctx))
+			h.loaded[p] = true
+		}
+		for {
+			entries, err := h.store.Changelog(ctx, int32(p), r.state.seq+1, 1+h.rng.Int64N(5), 0)
+			h.must(err)
+			if len(entries) == 0 {
+				h.must(r.confirm(ctx))
+				break
+			}
+			if _, err := r.apply(entries); errors.Is(err, errBehind) {
+				h.must(r.load(ctx))
+			} else {
+				h.must(err)
+			}
+		}
+	}
+}
+
+// streamed reads a segment as a send worker does.
+func (h *harness) streamed(account, segment string) []string {
+	ids, cursor := []string{}, ""
+	for slice := 1; slice <= 2; slice++ {
+		cursor = ""
+		for again := true; again; {
+			again = false
+			_, _, err := h.view.Stream(context.Background(), account, segment, StreamQuery{Slice: slice, Slices: 2, Cursor: cursor},
+				func(contact, at string) error {
+					ids, cursor = append(ids, contact), at
+					if h.rng.IntN(3) == 0 {
+						again = true
+						return errors.New("cut off")
+					}
+					return nil
+				})
+			if !again {
+				h.must(err)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// compareAnswers holds size, check and preview against the naive members.
+func (h *harness) compareAnswers(account, id string, def segment.Definition, members, sendable []string) {
+	h.t.Helper()
+	size := h.view.Size(account, id)
+	if !size.Ready || size.Members != int64(len(members)) || size.Sendable != int64(len(sendable)) || size.Entered-size.Exited != size.Members {
+		h.t.Errorf("%s/%s: size %+v, want %d members, %d sendable", account, id, size, len(members), len(sendable))
+	}
+	preview, _, err := h.view.Preview(context.Background(), account, def)
+	h.must(err)
+	if preview.Size != int64(len(members)) || preview.Reach.Sendable != int64(len(sendable)) {
+		h.t.Errorf("%s/%s %s: preview %+v, want %d members, %d sendable", account, id, def.Text(), preview, len(members), len(sendable))
+	}
+	ask := append(slices.Clone(members), "nobody", "c1", "c2")
+	answers, _, err := h.view.Check(context.Background(), account, id, ask)
+	h.must(err)
+	for i, a := range answers {
+		if a.Member != slices.Contains(members, ask[i]) || a.Sendable != slices.Contains(sendable, ask[i]) {
+			h.t.Errorf("%s/%s: check %+v", account, id, a)
+		}
+	}
 }
 
 func difference(a, b []string) (out []string) {

@@ -130,6 +130,7 @@ func (r *replica) confirm(ctx context.Context) error {
 
 func (r *replica) apply(entries []bitmaps.Entry) (accounts []string, err error) {
 	touched := map[string]bool{}
+	var newest *bitmaps.Checkpoint
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range entries {
@@ -146,11 +147,11 @@ func (r *replica) apply(entries []bitmaps.Entry) (accounts []string, err error) 
 		if err := r.state.applyNoting(e, touched); err != nil {
 			return nil, err
 		}
+		newest = &e.Checkpoint
 	}
-	last := &entries[len(entries)-1]
-	if last.Nonce == "" {
-		r.seen(last.Checkpoint)
-		r.state.prune(last.Checkpoint.Changelog)
+	if newest != nil {
+		r.seen(*newest)
+		r.state.prune(newest.Changelog)
 	}
 	for id := range maps.Keys(touched) {
 		accounts = append(accounts, id)
