@@ -22,7 +22,7 @@ const (
 	OpMembers                     // Name: the segment, Cause, On, Off
 	OpComposed                    // Number: the piece, Day: today, Offset: definitions
 	OpErase                       // Hash, Time: records of this contact up to then count no more
-	OpForget                      // Number, Day; Flag: no events up to Day, and if Flag, no contact
+	OpForget                      // Number, Day: no events up to Day; Flag: and no contact, Name: its id
 	OpDropDays                    // Number: the piece, Day: the first one kept
 	OpDropSegment                 // Name
 	OpDropAccount
@@ -101,6 +101,7 @@ func AppendOp(b []byte, op *Op) []byte {
 		b = binary.AppendVarint(append(b, op.Hash[:]...), op.Time)
 	case OpForget:
 		b = appendFlagged(binary.AppendUvarint(b, uint64(op.Number)), int64(op.Day), op.Flag)
+		b = appendString(b, op.Name)
 	case OpDropDays:
 		b = binary.AppendVarint(binary.AppendUvarint(b, uint64(op.Number)), int64(op.Day))
 	}
@@ -164,7 +165,7 @@ func (r *reader) op(op *Op) {
 	case OpForget:
 		op.Number = r.uint32()
 		day, gone := r.flagged()
-		op.Day, op.Flag = int32(day), gone
+		op.Day, op.Flag, op.Name = int32(day), gone, r.string()
 	case OpDropDays:
 		op.Number, op.Day = r.uint32(), int32(r.int())
 	case OpDropAccount:

@@ -33,10 +33,16 @@ func (t *Task) Compose(ctx context.Context) (worked bool, err error) {
 		t.checkpoint.Definitions = t.composer.upTo
 	}
 	if len(t.state.inCommit) == 0 && len(t.composer.dropped) == 0 && !settled {
-		return false, nil
+		return false, t.changes.committed(ctx, t)
 	}
 	t.state.maintain(cause)
 	return true, t.commit(ctx)
+}
+
+// composedAll tells whether all accounts stand on the definitions of the
+// checkpoint and on today.
+func (t *Task) composedAll() bool {
+	return len(t.composer.queue) == 0 && t.checkpoint.Definitions >= t.state.newest
 }
 
 // noteDefinitions queues the accounts whose definitions changed.

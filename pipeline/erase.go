@@ -65,7 +65,11 @@ func (a *account) forget(number uint32, at int64) error {
 	}
 	p.setFacts(contact, is, in)
 	p.mark(contact, p.plan.all)
-	a.emit(bitmaps.Op{Code: bitmaps.OpForget, Number: number, Day: int32(until), Flag: !remains})
+	op := bitmaps.Op{Code: bitmaps.OpForget, Number: number, Day: int32(until), Flag: !remains}
+	if op.Flag {
+		op.Name = a.contacts.names[number] // for the changes that are told of it
+	}
+	a.emit(op)
 	a.release(number, remains, at)
 	return nil
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -61,38 +62,46 @@ type harness struct {
 	seed    uint64
 	rng     *rand.Rand
 	now     time.Time
+	redis   *miniredis.Miniredis
 	store   *bitmaps.Store
 	catalog *catalog.Catalog
 	defs    *catalog.Log
 	log     *memoryLog
 	config  Config
 	tasks   []*Task
+	stops   []func()        // of the tasks' publishers
+	deleted map[string]bool // segments that were deleted once
 	view    *View
 	loaded  []bool // replicas of the view that have begun to follow
 }
 
 func newHarness(t *testing.T, partitions int32, seed uint64) *harness {
 	h := &harness{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), catalog: catalog.New(), log: newMemoryLog()}
-	server := miniredis.NewMiniRedis()
-	if err := server.Start(); err != nil {
+	h.redis = miniredis.NewMiniRedis()
+	if err := h.redis.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(server.Close)
-	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+	t.Cleanup(h.redis.Close)
+	client := redis.NewClient(&redis.Options{Addr: h.redis.Addr(), MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
 	h.store = bitmaps.NewStore(client, "rollcall")
-	h.defs = catalog.NewLog(h.catalog, &catalog.Memory{})
+	h.defs = catalog.NewLog(h.catalog, h.log)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = h.defs.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	h.config = Config{
 		Partitions: partitions, Store: h.store, Log: h.log, Catalog: h.catalog, CatchUp: h.defs.CaughtUp,
-		Now: func() time.Time { return h.now },
+		Now: func() time.Time { return h.now }, Publish: true,
 		Limits: Limits{Changelog: 50 + h.rng.IntN(3000), Flush: 1 + h.rng.IntN(1000), Loaded: 1 + h.rng.IntN(50),
 			Compose: 1 + h.rng.IntN(5)},
 	}
-	h.tasks = make([]*Task, partitions)
+	h.tasks, h.stops, h.deleted = make([]*Task, partitions), make([]func(), partitions), map[string]bool{}
+	t.Cleanup(func() {
+		for p := range h.tasks {
+			h.kill(int32(p))
+		}
+	})
 	h.view = NewView(ViewConfig{Partitions: partitions, Store: h.store, Catalog: h.catalog, Now: func() time.Time { return h.now }})
 	h.loaded = make([]bool, partitions)
 	return h
@@ -133,6 +142,7 @@ func (h *harness) change(c history.Change) {
 	case c.Created != nil:
 		h.account(*c.Created)
 	case c.Definition == nil:
+		h.deleted[c.Account+"/"+c.Segment] = true
 		h.put(catalog.DeleteSegment{Account: c.Account, ID: c.Segment})
 	default:
 		h.put(catalog.PutSegment{Account: c.Account, ID: c.Segment, Name: c.Segment, Definition: *c.Definition})
@@ -144,9 +154,20 @@ func (h *harness) task(p int32) *Task {
 	if h.tasks[p] == nil {
 		task, err := Open(context.Background(), h.config, p, h.log.starts(p))
 		h.must(err)
-		h.tasks[p] = task
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { defer close(done); task.changes.Run(ctx) }()
+		h.tasks[p], h.stops[p] = task, func() { cancel(); <-done }
 	}
 	return h.tasks[p]
+}
+
+// kill ends a task in the middle of whatever it does.
+func (h *harness) kill(p int32) {
+	if h.tasks[p] != nil {
+		h.stops[p]()
+		h.tasks[p] = nil
+	}
 }
 
 // settle lets every task read all there is, in random batches, and compose.
@@ -188,12 +209,12 @@ func (h *harness) turn(p int32, crashes bool) (worked bool) {
 	}
 	if crashes && h.rng.IntN(12) == 0 {
 		h.crash(task, batch)
-		h.tasks[p] = nil
+		h.kill(p)
 		return true
 	}
 	h.must(task.Process(ctx, batch))
 	if crashes && h.rng.IntN(12) == 0 {
-		h.tasks[p] = nil // after the commit
+		h.kill(p) // after the commit
 	}
 	return true
 }
@@ -225,6 +246,9 @@ func runHistory(t *testing.T, seed uint64) {
 		for _, run := range step.Runs {
 			h.log.append(run)
 		}
+		if h.rng.IntN(6) == 0 {
+			h.loseRedis()
+		}
 		h.settle(true)
 		world := hist.World(i + 1)
 		want := naive.Fold(world, step.Now)
@@ -255,6 +279,60 @@ func (h *harness) compare(world naive.World, want *naive.Result) {
 		}
 	}
 	h.compareOutcomes(want)
+	h.comparePublished(world)
+}
+
+// loseRedis empties Redis, and lets everybody begin anew.
+func (h *harness) loseRedis() {
+	for p := range h.tasks {
+		h.kill(int32(p))
+	}
+	h.redis.FlushAll()
+}
+
+// comparePublished holds what the published changes add up to against the members.
+func (h *harness) comparePublished(world naive.World) {
+	h.t.Helper()
+	in := map[string]map[string]bool{} // by account/segment, then contact
+	told := map[string]bool{}
+	for p := range int32(len(h.tasks)) {
+		for h.turn(p, false) {
+		}
+		task := h.task(p)
+		for task.changes.upTo.Load() < task.changes.last { // what is left is on its way
+			time.Sleep(time.Millisecond)
+		}
+		for _, r := range h.log.of(consumers.TopicPartition{Topic: TopicSegmentChanges, Partition: p}) {
+			var c Change
+			h.must(json.Unmarshal(r.Value, &c))
+			key := c.Account + "/" + c.Segment
+			if told[c.ID] || h.deleted[key] {
+				continue
+			}
+			told[c.ID] = true
+			if in[key] == nil {
+				in[key] = map[string]bool{}
+			}
+			if in[key][c.Contact] == (c.Change == "entered") {
+				h.t.Errorf("%s: %s %s once more (%s)", key, c.Contact, c.Change, c.Cause)
+			}
+			in[key][c.Contact] = c.Change == "entered"
+		}
+	}
+	for _, a := range world.Accounts {
+		for id := range a.Segments {
+			key, got := a.ID+"/"+id, []string{}
+			for contact, is := range in[key] {
+				if is {
+					got = append(got, contact)
+				}
+			}
+			slices.Sort(got)
+			if want := h.members(a.ID, id); !h.deleted[key] && !slices.Equal(got, want) {
+				h.t.Errorf("%s: published changes add up to %v, members are %v", key, got, want)
+			}
+		}
+	}
 }
 
 // follow brings the view up to date: some replicas go on from where they were,
@@ -271,10 +349,13 @@ func (h *harness) follow() {
 			entries, err := h.store.Changelog(ctx, int32(p), r.state.seq+1, 1+h.rng.Int64N(5), 0)
 			h.must(err)
 			if len(entries) == 0 {
-				h.must(r.confirm(ctx))
-				break
+				if err = r.confirm(ctx); err == nil {
+					break
+				}
+				h.must(r.load(ctx))
+				continue
 			}
-			if _, err := r.apply(entries); errors.Is(err, errBehind) {
+			if _, err := r.apply(entries); errors.Is(err, errBehind) || errors.Is(err, errLost) {
 				h.must(r.load(ctx))
 			} else {
 				h.must(err)
@@ -398,103 +479,4 @@ func (h *harness) compareOutcomes(want *naive.Result) {
 	if got[bitmaps.Forwarded] != forwarded {
 		h.t.Errorf("forwarded: got %d, want %d", got[bitmaps.Forwarded], forwarded)
 	}
-}
-
-// memoryLog is Kafka in memory.
-type memoryLog struct {
-	records map[consumers.TopicPartition][]consumers.Record
-	now     int64
-}
-
-func newMemoryLog() *memoryLog {
-	return &memoryLog{records: map[consumers.TopicPartition][]consumers.Record{}}
-}
-
-func (l *memoryLog) append(run history.Run) {
-	tp := consumers.TopicPartition{Topic: run.Topic, Partition: run.Partition}
-	for _, r := range run.Records {
-		rec := consumers.Record{TopicPartition: tp, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value}
-		var headers []consumers.Header
-		for k, v := range r.Headers {
-			headers = append(headers, consumers.Header{Key: k, Value: []byte(v)})
-		}
-		l.records[tp] = append(l.records[tp], rec.WithHeaders(headers...))
-		l.now = max(l.now, r.Time)
-	}
-}
-
-func (l *memoryLog) Write(_ context.Context, messages []consumers.Message) ([]int64, error) {
-	offsets := make([]int64, len(messages))
-	for i, m := range messages {
-		if m.Partition < 0 {
-			return nil, fmt.Errorf("%s: no partition", m.Topic)
-		}
-		tp := consumers.TopicPartition{Topic: m.Topic, Partition: m.Partition}
-		offsets[i] = int64(len(l.records[tp]))
-		clone := func(b []byte) []byte {
-			if b == nil {
-				return nil
-			}
-			return append([]byte{}, b...)
-		}
-		rec := consumers.Record{TopicPartition: tp, Offset: offsets[i], Time: l.now, Key: clone(m.Key), Value: clone(m.Value)}
-		l.records[tp] = append(l.records[tp], rec.WithHeaders(m.Headers...))
-	}
-	return offsets, nil
-}
-
-func (l *memoryLog) ReadAll(_ context.Context, tp consumers.TopicPartition, from int64, fn func(*consumers.Record) error) (int64, error) {
-	next := from
-	for _, r := range l.records[tp] {
-		if r.Offset < from {
-			continue
-		}
-		if err := fn(&r); err != nil {
-			return next, err
-		}
-		next = r.Offset + 1
-	}
-	return next, nil
-}
-
-var sourceTopics = []string{
-	TopicSent, TopicClicked, TopicFailed, TopicReplied, TopicOptedIn, TopicOptedOut, TopicContacts, TopicLists,
-	TopicInbox, TopicErasures,
-}
-
-func (l *memoryLog) starts(p int32) map[consumers.TopicPartition]int64 {
-	starts := map[consumers.TopicPartition]int64{}
-	for _, topic := range sourceTopics {
-		starts[consumers.TopicPartition{Topic: topic, Partition: p}] = 0
-	}
-	return starts
-}
-
-// batch is a random next part of what a task has not read, nil if it has all.
-func (l *memoryLog) batch(rng *rand.Rand, offsets map[consumers.TopicPartition]int64, p int32) *consumers.Batch {
-	var b consumers.Batch
-	tps := slices.Collect(maps.Keys(offsets))
-	slices.SortFunc(tps, func(a, b consumers.TopicPartition) int { return strings.Compare(a.Topic, b.Topic) })
-	rng.Shuffle(len(tps), func(i, j int) { tps[i], tps[j] = tps[j], tps[i] })
-	for _, tp := range tps {
-		next := offsets[tp]
-		want := 1 + rng.IntN(4)
-		for _, r := range l.records[tp] {
-			if r.Offset >= next && want > 0 {
-				b.Skipped += r.Offset - next
-				b.Records = append(b.Records, r)
-				next, want = r.Offset+1, want-1
-			}
-		}
-		if next > offsets[tp] {
-			b.Next = append(b.Next, consumers.NextOffset{TopicPartition: tp, Offset: next})
-		}
-		if rng.IntN(3) == 0 && len(b.Next) > 0 {
-			break
-		}
-	}
-	if len(b.Next) == 0 {
-		return nil
-	}
-	return &b
 }

@@ -41,8 +41,18 @@ func Open(ctx context.Context, cfg Config, partition int32, starts map[consumers
 		return nil, fmt.Errorf("restore partition %d: %w", partition, err)
 	}
 	t.begins(starts)
-	if err := t.readProgress(ctx); err != nil {
+	told, err := t.readProgress(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("progress of partition %d: %w", partition, err)
+	}
+	if cfg.Publish {
+		t.changes = newPublisher(cfg.Log, partition)
+		if fresh || told.Lineage != "" && (told.Lineage != t.checkpoint.Lineage || told.Seq >= held.Seq()) {
+			return t, t.regain(ctx, told)
+		}
+		if err := t.changes.resume(ctx, t, told); err != nil {
+			return nil, fmt.Errorf("unpublished changes of partition %d: %w", partition, err)
+		}
 	}
 	if err := t.readErasures(ctx); err != nil {
 		return nil, fmt.Errorf("erasures of partition %d: %w", partition, err)
@@ -95,25 +105,20 @@ func (t *Task) Offsets() map[consumers.TopicPartition]int64 {
 }
 
 // readProgress reads what Kafka remembers of side effects: which were done for
-// what records, and which changes were published.
-func (t *Task) readProgress(ctx context.Context) error {
+// what records, and up to where changes were published.
+func (t *Task) readProgress(ctx context.Context) (told progress, err error) {
 	t.out = outbox{
 		done:    map[consumers.TopicPartition]int64{},
 		reached: map[consumers.TopicPartition]int64{},
 	}
-	var told progress
-	_, err := t.Log.ReadAll(ctx, consumers.TopicPartition{Topic: TopicProgress, Partition: t.partition}, -1,
+	_, err = t.Log.ReadAll(ctx, consumers.TopicPartition{Topic: TopicProgress, Partition: t.partition}, -1,
 		func(r *consumers.Record) error {
 			if key, ok := bytes.CutPrefix(r.Key, []byte("done/")); ok {
 				return t.out.remember(string(key), string(r.Value))
 			}
 			return json.Unmarshal(r.Value, &told)
 		})
-	if err != nil || !t.Publish {
-		return err
-	}
-	t.changes = newPublisher(t.Log, t.partition, t.checkpoint.Lineage)
-	return t.changes.resume(ctx, t, told)
+	return told, err
 }
 
 func (o *outbox) remember(key, value string) error {

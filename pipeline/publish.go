@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -30,26 +31,38 @@ var causeNames = map[bitmaps.Cause]string{
 	bitmaps.CauseDefinition: "definition", bitmaps.CauseReplay: "replay",
 }
 
-// collect keeps the changes of an OpMembers for the publisher.
+// collect keeps the changes of an OpMembers for the publisher. A contact that
+// was erased and came back within the commit has two numbers; if it is a member
+// as before, nothing changed.
 func (s *state) collect(a *account, op *bitmaps.Op) {
-	for _, side := range []struct {
-		change  string
-		numbers []uint32
-	}{{"entered", op.On}, {"exited", op.Off}} {
-		for _, number := range side.numbers {
-			contact := a.contacts.names[number]
-			if contact == "" {
-				contact = a.former[number]
-			}
-			if contact == "" {
+	back := map[uint32]bool{}
+	for _, number := range op.Off {
+		id := a.contacts.names[number]
+		if id == "" {
+			id = a.former[number]
+		}
+		if now, ok := a.contacts.byName[id]; ok && now != number {
+			if _, on := slices.BinarySearch(op.On, now); on {
+				back[now] = true
 				continue
 			}
-			s.changes = append(s.changes, Change{
-				Account: a.id, Segment: op.Name, Contact: contact,
-				Change: side.change, Cause: causeNames[op.Cause], number: number,
-			})
+		}
+		s.collectOne(a, op, number, id, "exited")
+	}
+	for _, number := range op.On {
+		if !back[number] {
+			s.collectOne(a, op, number, a.contacts.names[number], "entered")
 		}
 	}
+}
+
+func (s *state) collectOne(a *account, op *bitmaps.Op, number uint32, contact, change string) {
+	if contact == "" {
+		contact = a.former[number]
+	}
+	s.changes = append(s.changes, Change{
+		Account: a.id, Segment: op.Name, Contact: contact, Change: change, Cause: causeNames[op.Cause], number: number,
+	})
 }
 
 // publisher writes changes to Kafka after their commit, in order, each at least
@@ -57,8 +70,7 @@ func (s *state) collect(a *account, op *bitmaps.Op) {
 type publisher struct {
 	log       Log
 	partition int32
-	lineage   string
-	backlog   []published // from before this task
+	pending   []Change // of commits in the middle of composing
 	queue     chan published
 	last      uint64        // the newest commit that had changes
 	upTo      atomic.Uint64 // changes of commits up to this one are published
@@ -66,33 +78,34 @@ type publisher struct {
 
 // published is what one commit has to tell.
 type published struct {
-	seq     uint64
-	changes []Change
+	position progress
+	changes  []Change
 }
 
 // publishQueue bounds the commits that wait to be published.
 const publishQueue = 256
 
-func newPublisher(log Log, partition int32, lineage string) *publisher {
+func newPublisher(log Log, partition int32) *publisher {
 	return &publisher{
-		log: log, partition: partition, lineage: lineage,
+		log: log, partition: partition,
 		queue: make(chan published, publishQueue),
 	}
 }
 
-// progress is how far a partition's changes were published.
+// progress is how far a partition's changes were published: the commit, and
+// what its state was a function of.
 type progress struct {
-	Lineage string `json:"lineage"`
-	Seq     uint64 `json:"seq"`
+	Lineage     string           `json:"lineage"`
+	Seq         uint64           `json:"seq"`
+	Offsets     []bitmaps.Offset `json:"offsets"`
+	Definitions int64            `json:"definitions"`
+	Now         int64            `json:"now"` // Unix ms
 }
 
 func (p *publisher) key() []byte { return []byte("published/" + strconv.Itoa(int(p.partition))) }
 
 // resume queues what the changelog has that was not published.
 func (p *publisher) resume(ctx context.Context, t *Task, told progress) error {
-	if told.Lineage != p.lineage {
-		return nil
-	}
 	p.last = told.Seq
 	p.upTo.Store(told.Seq)
 	entries, err := changelog(ctx, t.Store, t.partition, told.Seq+1)
@@ -106,26 +119,41 @@ func (p *publisher) resume(ctx context.Context, t *Task, told progress) error {
 		if err := t.state.recollect(e); err != nil {
 			return err
 		}
-		if len(t.state.changes) > 0 {
-			p.backlog = append(p.backlog, published{e.Seq, t.state.changes})
-			p.last, t.state.changes = e.Seq, nil
-		}
+		p.take(e.Seq, t)
 	}
 	return nil
 }
 
-// recollect collects the changes of a stored entry. A contact that was erased
-// since has no id any more, so that its changes can't be told.
+// take keeps the changes of a commit until they can be told.
+func (p *publisher) take(seq uint64, t *Task) {
+	for i := range t.state.changes {
+		c := &t.state.changes[i]
+		c.ID = fmt.Sprintf("%s-%d-%d/%s/%s/%d", t.checkpoint.Lineage, p.partition, seq, c.Account, c.Segment, c.number)
+		p.last = seq
+	}
+	p.pending = append(p.pending, t.state.changes...)
+	t.state.changes = t.state.changes[:0]
+}
+
+// position is where a commit stands.
+func (t *Task) position(seq uint64, c *bitmaps.Checkpoint) progress {
+	return progress{
+		Lineage: c.Lineage, Seq: seq, Offsets: slices.Clone(c.Offsets), Definitions: c.Definitions, Now: t.state.now,
+	}
+}
+
+// recollect collects the changes of a stored entry again.
 func (s *state) recollect(e bitmaps.Entry) error {
 	var a *account
 	return bitmaps.EachOp(e.Ops, func(op *bitmaps.Op) error {
-		switch op.Code {
-		case bitmaps.OpAccount:
+		switch {
+		case op.Code == bitmaps.OpAccount:
 			a = s.accounts[op.Name]
-		case bitmaps.OpMembers:
-			if a != nil {
-				s.collect(a, op)
-			}
+		case a == nil: // deleted since
+		case op.Code == bitmaps.OpForget && op.Flag:
+			a.former[op.Number] = op.Name
+		case op.Code == bitmaps.OpMembers:
+			s.collect(a, op)
 		}
 		return nil
 	})
@@ -145,26 +173,39 @@ func (p *publisher) unpublished(seq uint64) uint64 {
 
 // Run publishes until ctx ends. Whatever it leaves is in the changelog.
 func (p *publisher) Run(ctx context.Context) {
-	for _, next := range p.backlog {
-		p.publish(ctx, next)
-	}
-	p.backlog = nil
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case next := <-p.queue:
-			p.publish(ctx, next)
+			p.publish(ctx, p.more(next))
 		}
 	}
 }
 
+// publishAtOnce bounds the changes that go out in one write, by whole commits.
+const publishAtOnce = 5000
+
+// more takes what waits behind a commit along.
+func (p *publisher) more(first published) []published {
+	commits, changes := []published{first}, len(first.changes)
+	for changes < publishAtOnce {
+		select {
+		case next := <-p.queue:
+			commits, changes = append(commits, next), changes+len(next.changes)
+		default:
+			return commits
+		}
+	}
+	return commits
+}
+
 // publish retries until it succeeds or ctx ends.
-func (p *publisher) publish(ctx context.Context, next published) {
+func (p *publisher) publish(ctx context.Context, commits []published) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		err := p.write(ctx, next)
+		err := p.write(ctx, commits)
 		if err == nil {
-			p.upTo.Store(next.seq)
+			p.upTo.Store(commits[len(commits)-1].position.Seq)
 			return
 		}
 		if ctx.Err() != nil {
@@ -179,25 +220,26 @@ func (p *publisher) publish(ctx context.Context, next published) {
 	}
 }
 
-func (p *publisher) write(ctx context.Context, next published) error {
-	messages := make([]consumers.Message, 0, len(next.changes))
-	for i := range next.changes {
-		c := &next.changes[i]
-		c.ID = fmt.Sprintf("%s-%d-%d-%s-%d", p.lineage, p.partition, next.seq, c.Segment, c.number)
-		value, err := json.Marshal(c)
-		if err != nil {
-			return err
-		}
-		messages = append(messages, consumers.Message{
-			Topic: TopicSegmentChanges, Partition: p.partition, Key: []byte(c.Account + "/" + c.Contact), Value: value,
-		})
-	}
-	if len(messages) > 0 {
-		if _, err := p.log.Write(ctx, messages); err != nil {
-			return err
+func (p *publisher) write(ctx context.Context, commits []published) error {
+	var messages []consumers.Message
+	for _, commit := range commits {
+		for i := range commit.changes {
+			m, err := p.message(&commit.changes[i])
+			if err != nil {
+				return err
+			}
+			messages = append(messages, m)
 		}
 	}
-	value, err := json.Marshal(progress{Lineage: p.lineage, Seq: next.seq})
+	if _, err := p.log.Write(ctx, messages); err != nil {
+		return err
+	}
+	return p.remember(ctx, commits[len(commits)-1].position)
+}
+
+// remember writes up to where changes are published.
+func (p *publisher) remember(ctx context.Context, at progress) error {
+	value, err := json.Marshal(at)
 	if err != nil {
 		return err
 	}
@@ -207,14 +249,29 @@ func (p *publisher) write(ctx context.Context, next published) error {
 	return err
 }
 
-// committed hands a commit's changes on. It waits when the queue is full: a
-// publisher that is stuck stops its partition rather than forget.
-func (p *publisher) committed(ctx context.Context, s *state) error {
-	if p == nil || len(s.changes) == 0 {
+func (p *publisher) message(c *Change) (consumers.Message, error) {
+	value, err := json.Marshal(c)
+	return consumers.Message{
+		Topic: TopicSegmentChanges, Partition: p.partition, Key: []byte(c.Account + "/" + c.Contact), Value: value,
+	}, err
+}
+
+// committed hands the changes of a commit on, unless it is in the middle of
+// composing: where changes were published up to is a state that a log can be
+// folded to, with all accounts on the same definitions and day. It waits when
+// the queue is full: a publisher that is stuck stops its partition rather than
+// forget.
+func (p *publisher) committed(ctx context.Context, t *Task) error {
+	if p == nil {
 		return nil
 	}
-	next := published{s.seq, s.changes}
-	p.last, s.changes = s.seq, nil
+	p.take(t.held.Seq(), t)
+	if len(p.pending) == 0 || !t.composedAll() {
+		return nil
+	}
+	next := published{t.position(t.held.Seq(), &t.checkpoint), p.pending}
+	p.pending = nil
+	p.last = next.position.Seq
 	select {
 	case p.queue <- next:
 		return nil

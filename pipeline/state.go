@@ -15,9 +15,11 @@ import (
 // away and read anew. It is not safe for concurrent use.
 type state struct {
 	catalog  *catalog.Catalog
+	newer    *catalog.Catalog // while a state is regained: for accounts that catalog has not yet
 	events   eventReader
 	accounts map[string]*account
 	zones    map[string]*zone
+	newest   int64 // definitions that some account was composed for
 	follows  bool  // read only: what only an owner needs is left out
 	now      int64 // Unix ms; says which day is today
 
@@ -84,6 +86,9 @@ func (s *state) account(id []byte) *account {
 func (s *state) addAccount(id string) *account {
 	version := s.catalog.Offset() // before the snapshot: to compose it again does no harm
 	def := s.catalog.Account(id)
+	if def == nil && s.newer != nil {
+		def = s.newer.Account(id)
+	}
 	if def == nil {
 		return nil
 	}
@@ -97,6 +102,7 @@ func (s *state) addAccount(id string) *account {
 // composed for.
 func (a *account) define(def *catalog.Account, version int64) {
 	a.def, a.zone = def, a.state.zone(def)
+	a.state.newest = max(a.state.newest, version)
 	a.plan = compile(a, def, version, a.zone.day(a.state.now))
 }
 
@@ -111,7 +117,11 @@ func (s *state) dropAccount(id string) {
 
 // erasureHash names a contact in what is kept of its erasure.
 func (s *state) erasureHash(account, contact []byte) (hash [16]byte) {
-	mac := hmac.New(sha256.New, s.catalog.ErasureKey())
+	key := s.catalog.ErasureKey()
+	if s.newer != nil {
+		key = s.newer.ErasureKey()
+	}
+	mac := hmac.New(sha256.New, key)
 	mac.Write(account)
 	mac.Write([]byte("/"))
 	mac.Write(contact)

@@ -215,7 +215,7 @@ func (t *Task) commit(ctx context.Context) error {
 	if err := t.held.Commit(ctx, &c); err != nil {
 		return err
 	}
-	if err := t.changes.committed(ctx, s); err != nil {
+	if err := t.changes.committed(ctx, t); err != nil {
 		return err
 	}
 	for _, a := range s.inCommit {

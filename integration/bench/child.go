@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"rollcall/bitmaps"
+	"rollcall/consumers"
+)
+
+// task is what a child process is to do. Each measurement has a process of its
+// own, so that its CPU time and allocations are nobody else's.
+type task struct {
+	Role        string // of roles
+	Kafka       string // bootstrap addresses
+	Redis       string // address; empty: nothing is stored
+	Definitions definitions
+	Spans       spans
+	Batch       int           // records of a batch at most; 0: as many as the product takes
+	Answers     bool          // tell the members that Redis holds afterwards
+	Publish     bool          // write membership changes to Kafka too
+	Profile     string        // file for a CPU profile; empty: none
+	Seconds     int           // of each kind of latency
+	Timeout     time.Duration // 0: ten minutes
+}
+
+// outcome is what a child process says of it.
+type outcome struct {
+	Records  int64
+	Used     usage
+	Outcomes [bitmaps.Outcomes]int64
+	Answers  map[string]string // by segment: how many members, and a hash over their ids
+	Latency  *latencies
+}
+
+// The roles of child processes.
+var roles = map[string]func(context.Context, *task) (*outcome, error){
+	"stock":     readStock,
+	"raw":       readRaw,
+	"fold":      foldTasks,
+	"naive":     recompute,
+	"published": foldPublished,
+	"latency":   measureLatency,
+}
+
+// childArg as first argument makes a child process of this program.
+const childArg = "child"
+
+// spawn runs t in a child process.
+func spawn(ctx context.Context, t task) (*outcome, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	in, err := json.Marshal(t)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, childArg)
+	var out bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w", t.Role, err)
+	}
+	var o outcome
+	if err := json.Unmarshal(out.Bytes(), &o); err != nil {
+		return nil, fmt.Errorf("%s: %w", t.Role, err)
+	}
+	return &o, nil
+}
+
+// serveParent is the main function of a child process.
+func serveParent(ctx context.Context) error {
+	in, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return err
+	}
+	var t task
+	if err := json.Unmarshal(in, &t); err != nil {
+		return err
+	}
+	if t.Timeout == 0 {
+		t.Timeout = 10 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
+	defer cancel()
+	o, err := roles[t.Role](ctx, &t)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(o)
+}
+
+// store is the one that a task asks for.
+func (t *task) store() (*bitmaps.Store, func()) {
+	if t.Redis == "" {
+		return bitmaps.Discard(), func() {}
+	}
+	client := redis.NewClient(&redis.Options{Addr: t.Redis, MaxRetries: -1, PoolSize: 3 * partitions})
+	return bitmaps.NewStore(client, "rollcall"), func() { _ = client.Close() }
+}
+
+// kafkaLog is where the pipeline writes what it can't recompute.
+type kafkaLog struct {
+	*consumers.Client
+	*consumers.Producer
+}

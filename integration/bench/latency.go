@@ -1,0 +1,286 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"rollcall/consumers"
+	"rollcall/pipeline"
+)
+
+// latencies are times from just before a record is produced.
+type latencies struct {
+	Acked []time.Duration // until the broker acknowledged it
+	Bare  []time.Duration // until a consumer that does nothing else had it
+	View  []time.Duration // until a View over Redis answered that the contact is a member
+}
+
+const (
+	latencyRate   = 1000 // records a second
+	warmUp        = 2    // seconds of each kind that don't count
+	probedSegment = "opted-in"
+	lookEvery     = 100 * time.Microsecond
+)
+
+// stopwatch times records by number, from began to seen.
+type stopwatch struct {
+	mu    sync.Mutex
+	began map[int]time.Time
+	took  map[int]time.Duration
+}
+
+func newStopwatch() *stopwatch {
+	return &stopwatch{began: map[int]time.Time{}, took: map[int]time.Duration{}}
+}
+
+func (s *stopwatch) begin(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.began[n] = time.Now()
+}
+
+func (s *stopwatch) end(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if began, ok := s.began[n]; ok {
+		s.took[n] = time.Since(began)
+		delete(s.began, n)
+	}
+}
+
+// running are the numbers that have begun and not ended.
+func (s *stopwatch) running(dst []int) []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dst = dst[:0]
+	for n := range s.began {
+		dst = append(dst, n)
+	}
+	return dst
+}
+
+// from are the times of the numbers that are not below first.
+func (s *stopwatch) from(first int) []time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []time.Duration
+	for n, d := range s.took {
+		if n >= first {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// prober produces records one by one, in blocks of a second: by turns one for a
+// bare consumer and one for the pipeline, so that neither is in the other's way.
+type prober struct {
+	task      *task
+	client    *consumers.Client
+	producer  *consumers.Producer
+	view      *pipeline.View
+	bare, seg *stopwatch
+	acked     *stopwatch
+}
+
+// measureLatency goes on from the state that Redis holds.
+func measureLatency(ctx context.Context, t *task) (*outcome, error) {
+	c, err := openKafka(t.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	d, err := t.Definitions.define(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer d.stop()
+	store, closeStore := t.store()
+	defer closeStore()
+	config := t.config(c, d, store)
+	config.Now = time.Now
+	p := &prober{
+		task: t, client: c, producer: c.Producer(consumers.ProducerConfig{Concurrency: inFlight}),
+		bare: newStopwatch(), seg: newStopwatch(), acked: newStopwatch(),
+		view: pipeline.NewView(pipeline.ViewConfig{
+			Partitions: partitions, Store: store, Catalog: d.Catalog, Ends: kafkaEnds{c, d}, MaxStaleness: 10 * time.Second, Now: time.Now,
+		}),
+	}
+	background, stop := context.WithCancel(ctx)
+	g, background := errgroup.WithContext(background)
+	g.Go(func() error { return servePipeline(background, c, config) })
+	g.Go(func() error { return p.view.Run(background) })
+	g.Go(func() error { return p.consume(background) })
+	o, err := p.measure(background)
+	stop()
+	if other := g.Wait(); other != nil {
+		err = other
+	}
+	return o, err
+}
+
+func (p *prober) measure(ctx context.Context) (*outcome, error) {
+	blocks := p.task.Seconds + warmUp
+	if err := p.enterContacts(ctx, blocks*latencyRate); err != nil {
+		return nil, err
+	}
+	looking, stop := context.WithCancel(ctx)
+	var g errgroup.Group
+	g.Go(func() error { return p.look(looking) })
+	var err error
+	for block := 0; block < blocks && err == nil; block++ {
+		for _, w := range []*stopwatch{p.bare, p.seg} {
+			if err == nil {
+				err = p.block(ctx, w, block*latencyRate)
+			}
+		}
+	}
+	stop()
+	if lookErr := g.Wait(); err == nil {
+		err = lookErr
+	}
+	first := warmUp * latencyRate
+	return &outcome{Latency: &latencies{Acked: p.acked.from(2 * first), Bare: p.bare.from(first), View: p.seg.from(first)}}, err
+}
+
+// block produces a second's records, and waits until all were seen.
+func (p *prober) block(ctx context.Context, w *stopwatch, first int) error {
+	err := paced(ctx, latencyRate, latencyRate, func(i int) error {
+		m, writing := p.optIn(first+i, topicBare), 2*(first+i)
+		if w == p.seg {
+			m.Topic, writing = pipeline.TopicOptedIn, writing+1
+		}
+		w.begin(first + i)
+		p.acked.begin(writing)
+		_, err := p.producer.Write(ctx, []consumers.Message{m})
+		p.acked.end(writing)
+		return err
+	})
+	for deadline := time.Now().Add(30 * time.Second); err == nil && len(w.running(nil)) > 0; {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%d records were not seen within 30 s", len(w.running(nil)))
+		}
+		time.Sleep(5 * time.Millisecond)
+		err = ctx.Err()
+	}
+	return err
+}
+
+func probe(n int) string { return "probe-" + strconv.Itoa(n) }
+
+// optIn makes a member of a contact.
+func (p *prober) optIn(n int, topic string) consumers.Message {
+	return consumers.Message{
+		Topic: topic, Partition: -1, Key: []byte(account + "/" + probe(n)),
+		Value: fmt.Appendf(nil, `{"account":%q,"contact":%q,"id":"probe-%d","source":"web-form"}`, account, probe(n), n),
+	}
+}
+
+// enterContacts writes contacts to be opted in, and waits until the View is
+// fresh with them.
+func (p *prober) enterContacts(ctx context.Context, n int) error {
+	var all []consumers.Message
+	for i := range n {
+		all = append(all, consumers.Message{
+			Topic: pipeline.TopicContacts, Partition: -1, Key: []byte(account + "/" + probe(i)),
+			Value: fmt.Appendf(nil, `{"account":%q,"contact":%q,"phone":"+12125550100"}`, account, probe(i)),
+		})
+	}
+	if _, err := p.producer.Write(ctx, all); err != nil {
+		return err
+	}
+	written := time.Now()
+	for {
+		f := p.view.Freshness(account)
+		if f.Fresh && f.AsOf.After(written) {
+			return nil
+		}
+		if time.Since(written) > time.Minute {
+			return fmt.Errorf("the view is not fresh: %q", f.Missing)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// consume is the bare consumer.
+func (p *prober) consume(ctx context.Context) error {
+	c, err := openKafka(p.task.Kafka)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var g errgroup.Group
+	for number := range int32(partitions) {
+		g.Go(func() error {
+			tp := consumers.TopicPartition{Topic: topicBare, Partition: number}
+			err := c.Tail(ctx, tp, -1, func(r *consumers.Record) error {
+				n, err := strconv.Atoi(string(r.Key[len(account+"/"+"probe-"):]))
+				p.bare.end(n)
+				return err
+			}, nil)
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// look asks the View about all contacts of whom the answer is awaited, again
+// and again: it tells changed sizes, but not whose membership changed.
+func (p *prober) look(ctx context.Context) error {
+	var numbers []int
+	var contacts []string
+	for ctx.Err() == nil {
+		// time.Sleep would take a millisecond where the runtime is idle.
+		pause := syscall.NsecToTimespec(int64(lookEvery))
+		_ = syscall.Nanosleep(&pause, nil) // too short a sleep does no harm
+		numbers, contacts = p.seg.running(numbers), contacts[:0]
+		if len(numbers) == 0 {
+			continue
+		}
+		for _, n := range numbers {
+			contacts = append(contacts, probe(n))
+		}
+		answers, _, err := p.view.Check(ctx, account, probedSegment, contacts)
+		if err != nil {
+			return err
+		}
+		for i := range answers {
+			if answers[i].Member {
+				p.seg.end(numbers[i])
+			}
+		}
+	}
+	return nil
+}
+
+// kafkaEnds tells a View where the sources end.
+type kafkaEnds struct {
+	client  *consumers.Client
+	defined *defined
+}
+
+// Ends implements pipeline.Ends.
+func (e kafkaEnds) Ends(ctx context.Context) ([]map[consumers.TopicPartition]int64, int64, error) {
+	all, err := logSpans(ctx, e.client)
+	if err != nil {
+		return nil, 0, err
+	}
+	var tasks []map[consumers.TopicPartition]int64
+	for p := range int32(partitions) {
+		tasks = append(tasks, all.to(p))
+	}
+	return tasks, e.defined.Offset(), nil
+}

@@ -1,0 +1,121 @@
+// Command bench measures rollcall against a real Kafka and a real Redis: what an
+// event costs, how late an answer may be, and what Redis holds and is sent.
+//
+// Figures of one machine say little about another, so each stands beside one of
+// the same run that it can be compared with, and a row counts only if its
+// answers are right. It prints a page of text and writes results.json.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	contacts, days int
+	rounds         int
+	seconds        int // of each kind of latency, and of each rate
+	idle           int // segments that don't flip
+	live           int // records of each of the smaller runs
+	tiny           int // accounts
+	publish        bool
+	only           []string
+	out, profile   string
+}
+
+func parseOptions() options {
+	var o options
+	var only string
+	quick := flag.Bool("quick", false, "a small run, to see that everything works")
+	flag.IntVar(&o.contacts, "contacts", 100_000, "contacts of the account")
+	flag.IntVar(&o.days, "days", 30, "days of its history")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds, of which the median counts")
+	flag.IntVar(&o.seconds, "seconds", 20, "seconds of each kind of latency and of each rate")
+	flag.IntVar(&o.idle, "idle", 1000, "segments that don't flip")
+	flag.IntVar(&o.live, "live", 100_000, "records of each of the smaller runs")
+	flag.IntVar(&o.tiny, "tiny", 100_000, "tiny accounts")
+	flag.BoolVar(&o.publish, "publish", false, "write membership changes to Kafka while the latency is measured")
+	flag.StringVar(&only, "only", "", "sections to run: "+strings.Join(sectionNames(), ", ")+"; default all")
+	flag.StringVar(&o.out, "out", "", "directory of results.json; default a new temporary one")
+	flag.StringVar(&o.profile, "profile", "", "directory of the CPU profiles; default that of results.json")
+	flag.Parse()
+	if *quick {
+		o.contacts, o.days, o.rounds, o.seconds, o.live, o.tiny = 4000, 10, 1, 4, 8000, 2000
+	}
+	if only != "" {
+		o.only = strings.Split(only, ",")
+	}
+	return o
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	run := func(ctx context.Context) error { return benchmark(ctx, parseOptions()) }
+	if len(os.Args) > 1 && os.Args[1] == childArg {
+		run = serveParent
+	}
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// section is a part of the benchmark.
+type section struct {
+	name string
+	run  func(ctx context.Context, b *bench) error
+}
+
+// sections are run in this order: each goes on from the topics that those before
+// it leave, and latency from the state that reading leaves in Redis.
+var sections = []section{
+	{"reading", reading},
+	{"redis", redisBytes},
+	{"idle", idlePairs},
+	{"latency", latency},
+	{"tiny", tinyAccounts},
+}
+
+func sectionNames() []string {
+	var names []string
+	for _, s := range sections {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func benchmark(ctx context.Context, o options) error {
+	for _, name := range o.only {
+		if !slices.Contains(sectionNames(), name) {
+			return fmt.Errorf("there is no section %q", name)
+		}
+	}
+	b, err := newBench(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	b.page.printf("rollcall benchmark, %s\n%s\n", time.Now().Format("2006-01-02 15:04"), b.results.Machine)
+	if err := b.loadHistory(ctx); err != nil {
+		return err
+	}
+	for _, s := range sections {
+		if len(o.only) > 0 && !slices.Contains(o.only, s.name) {
+			continue
+		}
+		if err := s.run(ctx, b); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return b.finish(filepath.Join(b.out, "results.json"))
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"rollcall/consumers"
+	"rollcall/pipeline"
+)
+
+// changeLog keeps the members that published changes leave behind. It is how
+// the answers of a run without Redis become visible.
+type changeLog struct {
+	kafkaLog
+
+	mu      sync.Mutex
+	members map[string]map[string]bool // by segment
+	heard   time.Time
+}
+
+func (l *changeLog) Write(ctx context.Context, messages []consumers.Message) ([]int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heard = time.Now()
+	for i := range messages {
+		if messages[i].Topic != pipeline.TopicSegmentChanges {
+			continue
+		}
+		var c pipeline.Change
+		if err := json.Unmarshal(messages[i].Value, &c); err != nil {
+			return nil, err
+		}
+		l.change(&c)
+	}
+	return make([]int64, len(messages)), nil
+}
+
+func (l *changeLog) change(c *pipeline.Change) {
+	of := l.members[c.Segment]
+	if of == nil {
+		of = map[string]bool{}
+		l.members[c.Segment] = of
+	}
+	if c.Change == "entered" {
+		of[c.Contact] = true
+		return
+	}
+	delete(of, c.Contact)
+}
+
+// quiet tells whether nothing was written for a while.
+func (l *changeLog) quiet() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Since(l.heard) > 3*time.Second
+}
+
+func (l *changeLog) answers(all []namedSegment) map[string]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	answers := map[string]string{}
+	for _, s := range all {
+		var ids []string
+		for id := range l.members[s.id] {
+			ids = append(ids, id)
+		}
+		answers[s.id] = digest(ids)
+	}
+	return answers
+}
+
+// foldPublished folds without Redis once more, not to be measured but to see the
+// members: they are what the published changes add up to.
+func foldPublished(ctx context.Context, t *task) (*outcome, error) {
+	c, err := openKafka(t.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	d, err := t.Definitions.define(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer d.stop()
+	all, err := segments(t.now())
+	if err != nil {
+		return nil, err
+	}
+	store, _ := t.store()
+	config := t.config(c, d, store)
+	log := &changeLog{kafkaLog: config.Log.(kafkaLog), members: map[string]map[string]bool{}, heard: time.Now()}
+	config.Publish, config.Log = true, log
+	if err := serveUntil(ctx, c, config, func() bool { return c.Stats.Records.Load() >= t.Spans.records() && log.quiet() }); err != nil {
+		return nil, err
+	}
+	return &outcome{Records: c.Stats.Records.Load(), Answers: log.answers(all)}, nil
+}
+
+// serveUntil runs the pipeline as the product does.
+func serveUntil(ctx context.Context, c *consumers.Client, config pipeline.Config, done func() bool) error {
+	running, stop := context.WithCancel(ctx)
+	var g errgroup.Group
+	g.Go(func() error { return servePipeline(running, c, config) })
+	for !done() && ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond)
+	}
+	stop()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// servePipeline is the product's pipeline with all tasks in this process.
+func servePipeline(ctx context.Context, c *consumers.Client, config pipeline.Config) error {
+	group, err := c.Group(consumers.GroupConfig{
+		ID: fmt.Sprintf("bench-%d", os.Getpid()), Topics: sources, Tasks: partitions, JoinBackoff: 100 * time.Millisecond,
+	})
+	if err != nil {
+		return err
+	}
+	starts := func(ctx context.Context, tps []consumers.TopicPartition) (map[consumers.TopicPartition]int64, error) {
+		marks, err := c.Watermarks(ctx, tps)
+		first := map[consumers.TopicPartition]int64{}
+		for tp, m := range marks {
+			first[tp] = m.LogStart
+		}
+		return first, err
+	}
+	return group.Run(ctx, func(ctx context.Context, number int32, feed *consumers.Feed) error {
+		return pipeline.Serve(ctx, config, number, feed, starts)
+	})
+}

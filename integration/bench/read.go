@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
+
+	"rollcall/consumers"
+)
+
+// reader does nothing with what it reads.
+type reader struct{}
+
+func (reader) open(context.Context, int32) (map[consumers.TopicPartition]int64, error) {
+	return nil, nil
+}
+
+func (reader) take(context.Context, *consumers.Batch) (bool, error) { return false, nil }
+
+// readRaw reads with the product's feeds, which walk raw record sets.
+func readRaw(ctx context.Context, t *task) (*outcome, error) {
+	c, err := openKafka(t.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	r := &race{task: t, worker: func(int32) worker { return reader{} }}
+	return r.run(ctx, c)
+}
+
+// readStock reads with kafka-go's Reader, one for each partition.
+func readStock(ctx context.Context, t *task) (*outcome, error) {
+	var m meter
+	m.start()
+	var records atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	for _, s := range t.Spans {
+		if s.From < s.To {
+			g.Go(func() error { return s.readStock(ctx, t.Kafka, &records) })
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return &outcome{Records: records.Load(), Used: m.stop()}, nil
+}
+
+func (s span) readStock(ctx context.Context, brokers string, records *atomic.Int64) error {
+	r := kafka.NewReader(kafka.ReaderConfig{
+		Brokers: strings.Split(brokers, ","), Topic: s.Topic, Partition: int(s.Partition), MaxBytes: 1 << 20,
+		MaxWait: 100 * time.Millisecond, // to end soon, as Close waits for it
+	})
+	defer r.Close()
+	if err := r.SetOffset(s.From); err != nil {
+		return err
+	}
+	for n := int64(1); ; n++ {
+		m, err := r.ReadMessage(ctx)
+		if err != nil {
+			return fmt.Errorf("%s/%d: %w", s.Topic, s.Partition, err)
+		}
+		if m.Offset >= s.To-1 {
+			records.Add(n)
+			return nil
+		}
+	}
+}

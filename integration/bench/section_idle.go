@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// idleResult is one kind of paired runs: the same records folded with the 50
+// segments, and with more that nobody enters or leaves.
+type idleResult struct {
+	Name     string
+	Segments [2]int
+	Records  int64
+	CPU      [2][]float64 // seconds, by round
+	Mallocs  [2]float64   // per event, medians
+	Bytes    [2]float64   // sent to Redis
+	Commands [2]float64
+}
+
+// idlePairs measures what segments cost that don't flip.
+func idlePairs(ctx context.Context, b *bench) error {
+	b.page.heading(fmt.Sprintf("%d more segments that don't flip, in paired runs on live records", b.idle))
+	var pair [2]*redisServer
+	at, err := logSpans(ctx, b.client)
+	if err != nil {
+		return err
+	}
+	for i, idle := range []int{0, b.idle} {
+		if pair[i], err = b.newRedis(fmt.Sprint("idle-", idle)); err != nil {
+			return err
+		}
+		t := b.task("fold", pair[i], at)
+		t.Definitions.Idle = idle
+		if _, err := spawn(ctx, t); err != nil {
+			return err
+		}
+	}
+	for _, batch := range []int{1, 0} {
+		res := idleResult{Name: "full speed", Segments: [2]int{50, 50 + b.idle}}
+		if batch == 1 {
+			res.Name = "one record a commit"
+		}
+		if at, err = res.run(ctx, b, pair, at, batch); err != nil {
+			return err
+		}
+		res.print(b)
+		b.results.Idle = append(b.results.Idle, res)
+	}
+	b.page.printf("\n")
+	for _, r := range pair {
+		if err := r.stopEarly(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (res *idleResult) run(ctx context.Context, b *bench, pair [2]*redisServer, at spans, batch int) (spans, error) {
+	var mallocs, bytes, commands [2][]float64
+	for round := range b.rounds {
+		var err error
+		if at, err = b.loadLive(ctx, at, b.live); err != nil {
+			return at, err
+		}
+		for turn := range 2 {
+			i := (turn + round) % 2
+			t := b.task("fold", pair[i], at)
+			t.Batch, t.Definitions.Idle = batch, i*b.idle
+			before, err := readRedis(ctx, pair[i].Client)
+			if err != nil {
+				return at, err
+			}
+			o, err := spawn(ctx, t)
+			if err != nil {
+				return at, err
+			}
+			after, err := readRedis(ctx, pair[i].Client)
+			if err != nil {
+				return at, err
+			}
+			use, n := after.since(before), float64(o.Records)
+			res.Records = o.Records
+			res.CPU[i] = append(res.CPU[i], seconds(o.Used.CPU))
+			mallocs[i] = append(mallocs[i], float64(o.Used.Mallocs)/n)
+			bytes[i], commands[i] = append(bytes[i], float64(use.Input)/n), append(commands[i], float64(use.Commands)/n)
+		}
+	}
+	for i := range 2 {
+		res.Mallocs[i], res.Bytes[i], res.Commands[i] = median(mallocs[i]), median(bytes[i]), median(commands[i])
+	}
+	return at, nil
+}
+
+func (res *idleResult) print(b *bench) {
+	b.page.printf("%-22s %10s %12s %14s %12s %9s  CPU s by round\n", res.Name, "records", "mallocs/ev", "commands/ev", "bytes/ev", "CPU s")
+	for i := range 2 {
+		b.page.printf("  %5d segments       %10d %12.3f %14.4f %12.1f %9.3f  %.3f\n", res.Segments[i], res.Records,
+			res.Mallocs[i], res.Commands[i], res.Bytes[i], median(res.CPU[i]), res.CPU[i])
+	}
+	b.aim(same(res.Mallocs, 0.01), "idle segments: allocations per event, "+res.Name, "equal within 1 %", fmt.Sprintf("%.3f and %.3f", res.Mallocs[0], res.Mallocs[1]))
+	b.aim(same(res.Commands, 0.01), "idle segments: Redis commands per event, "+res.Name, "equal within 1 %", fmt.Sprintf("%.4f and %.4f", res.Commands[0], res.Commands[1]))
+	b.aim(same(res.Bytes, 0.01), "idle segments: bytes to Redis per event, "+res.Name, "equal within 1 %", fmt.Sprintf("%.1f and %.1f", res.Bytes[0], res.Bytes[1]))
+	cpu := [2]float64{median(res.CPU[0]), median(res.CPU[1])}
+	b.aim(same(cpu, 0.05), "idle segments: CPU-seconds, "+res.Name, "equal within 5 %", fmt.Sprintf("%.3f and %.3f", cpu[0], cpu[1]))
+}
+
+// same tells whether the second does not exceed the first by more than a share.
+func same(pair [2]float64, share float64) bool { return pair[1] <= pair[0]*(1+share) }

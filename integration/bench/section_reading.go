@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"rollcall/bitmaps"
+)
+
+// row is one way of reading the history, in medians over the rounds.
+type row struct {
+	Name       string
+	Records    int64
+	Wall, CPU  float64 // seconds
+	PerCPU     float64 // records per CPU-second
+	Ratio      float64 // CPU per record, as multiples of reading raw
+	Mallocs    float64 // per record
+	RedisCPU   float64 // seconds that Redis used
+	RedisBytes float64 // sent to Redis, per record
+	Rounds     []outcome
+}
+
+// variant is what a row measures.
+type variant struct {
+	name  string
+	role  string
+	redis bool
+}
+
+var variants = []variant{
+	{"reading alone, kafka-go's Reader", "stock", false},
+	{"reading alone, raw record sets", "raw", false},
+	{"+ decode, fold, maintain 50 segments", "fold", false},
+	{"+ commit to Redis", "fold", true},
+}
+
+// reading measures what a record costs on its way.
+func reading(ctx context.Context, b *bench) error {
+	b.page.heading(fmt.Sprintf("Reading, medians of %d alternating rounds, each in a process of its own", b.rounds))
+	rows := make([]row, len(variants))
+	uses := make([][]redisUse, len(variants))
+	for range b.rounds {
+		for i, v := range variants {
+			o, use, err := b.measure(ctx, v, "")
+			if err != nil {
+				return err
+			}
+			rows[i].Rounds, uses[i] = append(rows[i].Rounds, *o), append(uses[i], use)
+		}
+	}
+	for i, v := range variants {
+		rows[i].sum(v.name, uses[i])
+	}
+	raw := rows[1].CPU / float64(rows[1].Records)
+	b.page.printf("%-40s %9s %7s %7s %12s %8s %9s %9s %8s\n", "", "records", "wall s", "CPU s", "rec/CPU-s", "x raw", "mallocs/r", "Redis B/r", "Redis s")
+	for i := range rows {
+		r := &rows[i]
+		r.Ratio = r.CPU / float64(r.Records) / raw
+		b.page.printf("%-40s %9d %7.2f %7.2f %12.0f %8.2f %9.2f %9.1f %8.2f\n",
+			r.Name, r.Records, r.Wall, r.CPU, r.PerCPU, r.Ratio, r.Mallocs, r.RedisBytes, r.RedisCPU)
+	}
+	b.results.Reading = rows
+	if err := b.checkReading(ctx, rows); err != nil {
+		return err
+	}
+	b.aim(rows[2].PerCPU >= 600_000, "records per CPU-second without Redis", ">= 600000", fmt.Sprintf("%.0f", rows[2].PerCPU))
+	b.aim(rows[3].PerCPU >= 400_000, "records per CPU-second with Redis", ">= 400000", fmt.Sprintf("%.0f", rows[3].PerCPU))
+	b.aim(rows[3].RedisBytes <= 50, "bytes to Redis per event at full speed", "<= 50", fmt.Sprintf("%.1f", rows[3].RedisBytes))
+	return b.profiles(ctx)
+}
+
+// measure runs a variant once; one with Redis from an empty one, which it leaves full.
+func (b *bench) measure(ctx context.Context, v variant, profile string) (*outcome, redisUse, error) {
+	t := b.task(v.role, nil, b.history)
+	t.Profile = profile
+	if !v.redis {
+		o, err := spawn(ctx, t)
+		return o, redisUse{}, err
+	}
+	t.Redis, t.Answers = b.main.Addr, true
+	if err := b.main.FlushAll(ctx).Err(); err != nil {
+		return nil, redisUse{}, err
+	}
+	before, err := readRedis(ctx, b.main.Client)
+	if err != nil {
+		return nil, redisUse{}, err
+	}
+	o, err := spawn(ctx, t)
+	if err != nil {
+		return nil, redisUse{}, err
+	}
+	after, err := readRedis(ctx, b.main.Client)
+	return o, after.since(before), err
+}
+
+// sum takes the medians.
+func (r *row) sum(name string, uses []redisUse) {
+	var wall, cpu, mallocs, redisCPU, redisBytes []float64
+	for i, o := range r.Rounds {
+		n := float64(o.Records)
+		wall, cpu = append(wall, seconds(o.Used.Wall)), append(cpu, seconds(o.Used.CPU))
+		mallocs = append(mallocs, float64(o.Used.Mallocs)/n)
+		redisCPU, redisBytes = append(redisCPU, uses[i].CPU), append(redisBytes, float64(uses[i].Input)/n)
+	}
+	r.Name, r.Records = name, r.Rounds[0].Records
+	r.Wall, r.CPU, r.Mallocs = median(wall), median(cpu), median(mallocs)
+	r.RedisCPU, r.RedisBytes = median(redisCPU), median(redisBytes)
+	r.PerCPU = float64(r.Records) / r.CPU
+}
+
+// checkReading holds the answers of all that folds against a naive recomputation.
+func (b *bench) checkReading(ctx context.Context, rows []row) error {
+	for _, r := range rows {
+		if r.Records != b.history.records() {
+			b.wrong("%s: %d records of %d", r.Name, r.Records, b.history.records())
+		}
+	}
+	want, err := spawn(ctx, b.task("naive", nil, b.history))
+	if err != nil {
+		return err
+	}
+	published, err := spawn(ctx, b.task("published", nil, b.history))
+	if err != nil {
+		return err
+	}
+	if wrong := different(want.Answers, published.Answers); len(wrong) > 0 {
+		b.wrong("without Redis: segments %v", wrong)
+	}
+	outcomes := rows[2].Rounds[0].Outcomes
+	for _, r := range rows[2:] {
+		for i, o := range r.Rounds {
+			if wrong := different(want.Answers, o.Answers); o.Answers != nil && len(wrong) > 0 {
+				b.wrong("%s, round %d: segments %v", r.Name, i+1, wrong)
+			}
+			if o.Outcomes != outcomes {
+				b.wrong("%s, round %d: outcomes %v, expected %v", r.Name, i+1, o.Outcomes, outcomes)
+			}
+		}
+	}
+	b.page.printf("\nThe members of all %d segments were held against a naive recomputation from all records: %s.\n"+
+		"(Each round with Redis from what it left there; those without Redis by one more run that publishes its changes,\n"+
+		"and by the outcomes of its records: %d applied, %d repeated, %d dead letters.)\n\n",
+		len(want.Answers), b.verdict(), outcomes[bitmaps.Applied], outcomes[bitmaps.Repeated], outcomes[bitmaps.DeadLettered])
+	return nil
+}
+
+func (b *bench) verdict() string {
+	if len(b.results.Wrong) > 0 {
+		return "NOT equal"
+	}
+	return "equal"
+}
+
+// profiles runs what folds once more, to see where the time goes.
+func (b *bench) profiles(ctx context.Context) error {
+	for i, name := range []string{"fold", "fold-redis"} {
+		file := filepath.Join(b.profile, name+".pprof")
+		if _, _, err := b.measure(ctx, variants[2+i], file); err != nil {
+			return err
+		}
+		b.page.printf("Where the time goes (%s):\n%s\n", variants[2+i].name, topFunctions(ctx, file))
+	}
+	return nil
+}

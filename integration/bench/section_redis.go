@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"rollcall/bitmaps"
+	"rollcall/integration/servers"
+)
+
+// redisResults are what Redis is sent and keeps.
+type redisResults struct {
+	Kept   keptBytes
+	Memory int64 // used_memory, less that of an empty server
+	Events int64 // kept
+	Rates  []rateResult
+}
+
+// rateResult is what one way of arriving costs Redis.
+type rateResult struct {
+	Name    string
+	Records int64
+	Use     redisUse
+	CPU     float64 // seconds of the pipeline
+
+	Outcomes [bitmaps.Outcomes]int64
+}
+
+func (r *rateResult) perEvent(n int64) float64 { return float64(n) / float64(r.Records) }
+
+// redisBytes measures what Redis keeps, and what it is sent for an event, at
+// full speed and at lower rates. This Redis keeps an append-only file, which is
+// what replication sends too.
+func redisBytes(ctx context.Context, b *bench) error {
+	r, err := b.newRedis("aof", append(servers.AOF, "--auto-aof-rewrite-percentage", "0")...)
+	if err != nil {
+		return err
+	}
+	res := &redisResults{}
+	b.results.Redis = res
+	at := b.history
+	if err := res.run(ctx, b, r, "full speed, from nothing", b.task("fold", r, at)); err != nil {
+		return err
+	}
+	if res.Kept, err = readKept(ctx, r.Client); err != nil {
+		return err
+	}
+	first := res.Rates[0]
+	res.Memory, res.Events = first.Use.Memory, b.behaviours()-first.Outcomes[bitmaps.Repeated]-first.Outcomes[bitmaps.DeadLettered]
+	for _, perSecond := range []int{1000, 100} {
+		live := b.liveMessages(perSecond * b.seconds)
+		at = at.plus(live)
+		name := fmt.Sprintf("%d records/s for %d s", perSecond, b.seconds)
+		err := res.while(ctx, b, r, name, b.task("fold", r, at), func() error { return trickle(ctx, b.producer, perSecond, live) })
+		if err != nil {
+			return err
+		}
+	}
+	for _, batch := range []int{1, 0} {
+		if at, err = b.loadLive(ctx, at, b.live); err != nil {
+			return err
+		}
+		t, name := b.task("fold", r, at), "full speed, on top of that"
+		if t.Batch = batch; batch == 1 {
+			name = "one record a commit, as fast as it goes"
+		}
+		if err := res.run(ctx, b, r, name, t); err != nil {
+			return err
+		}
+	}
+	res.print(b)
+	return r.stopEarly(b)
+}
+
+// loadLive writes n live records and returns their spans.
+func (b *bench) loadLive(ctx context.Context, after spans, n int) (spans, error) {
+	if err := load(ctx, b.producer, slices.Values(b.liveMessages(n))); err != nil {
+		return nil, err
+	}
+	return after.then(ctx, b.client)
+}
+
+// stopEarly ends a server that nobody needs any more.
+func (r *redisServer) stopEarly(b *bench) error {
+	b.others = slices.DeleteFunc(b.others, func(o *redisServer) bool { return o == r })
+	return r.close()
+}
+
+func (res *redisResults) run(ctx context.Context, b *bench, r *redisServer, name string, t task) error {
+	return res.while(ctx, b, r, name, t, func() error { return nil })
+}
+
+// while measures a task while records are written.
+func (res *redisResults) while(ctx context.Context, b *bench, r *redisServer, name string, t task, write func() error) error {
+	before, err := readRedis(ctx, r.Client)
+	if err != nil {
+		return err
+	}
+	written := make(chan error, 1)
+	go func() { written <- write() }()
+	o, err := spawn(ctx, t)
+	if writeErr := <-written; err == nil {
+		err = writeErr
+	}
+	if err != nil {
+		return err
+	}
+	after, err := readRedis(ctx, r.Client)
+	if o.Records != t.Spans.records() {
+		b.wrong("%s: %d records of %d", name, o.Records, t.Spans.records())
+	}
+	res.Rates = append(res.Rates, rateResult{name, o.Records, after.since(before), seconds(o.Used.CPU), o.Outcomes})
+	return err
+}
+
+func (res *redisResults) print(b *bench) {
+	b.page.heading("Redis: what it is sent, and what it keeps")
+	b.page.printf("%-42s %9s %9s %9s %9s %9s %10s\n", "", "records", "B/event", "events/", "commands/", "AOF", "rec/CPU-s")
+	b.page.printf("%-42s %9s %9s %9s %9s %9s %10s\n", "", "", "sent", "commit", "event", "B/event", "")
+	for i := range res.Rates {
+		r := &res.Rates[i]
+		b.page.printf("%-42s %9d %9.1f %9.1f %9.2f %9.1f %10.0f\n", r.Name, r.Records, r.perEvent(r.Use.Input),
+			float64(r.Records)/float64(max(1, r.Use.Calls["evalsha"])), r.perEvent(r.Use.Commands), r.perEvent(r.Use.AOF), float64(r.Records)/r.CPU)
+	}
+	one := res.Rates[3].perEvent(res.Rates[3].Use.Input)
+	b.page.printf("At 1,000 records/s nearly every record has a commit of its own. The short runs at a rate may not reach the\n" +
+		"rewriting of fragments, so the aim is held against the longer run of one record a commit, which has it in.\n\n")
+	b.aim(one <= 1024, "bytes to Redis per event at 1,000 records/s (one a commit)", "<= 1024", fmt.Sprintf("%.0f", one))
+	b.page.printf("After the history: %.1f MB used for %d contacts and %d events kept; %d keys, changelogs %.1f MB, fragments %.1f MB:\n",
+		mb(res.Memory), b.contacts, res.Events, res.Rates[0].Use.Keys, mb(res.Kept.Changelog), mb(res.Kept.Fragments))
+	kinds := slices.SortedFunc(maps.Keys(res.Kept.Kinds), func(x, y string) int { return int(res.Kept.Kinds[y] - res.Kept.Kinds[x]) })
+	for _, kind := range kinds {
+		n := res.Kept.Kinds[kind]
+		b.page.printf("  %-16s %10d B %8.1f B/contact %s\n", kind, n, float64(n)/float64(b.contacts), perEvent(kind, n, res.Events))
+	}
+	b.page.printf("All in all %.0f B/contact or %.1f B/event.\n\n", float64(res.Memory)/float64(b.contacts), float64(res.Memory)/float64(max(1, res.Events)))
+}
+
+// perEvent is for the kinds that grow with events.
+func perEvent(kind string, bytes, events int64) string {
+	if kind != "events" && kind != "days" || events == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%8.2f B/event", float64(bytes)/float64(events))
+}
+
+func mb(n int64) float64 { return float64(n) / 1e6 }

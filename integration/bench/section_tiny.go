@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// tinyResult is what many small accounts cost.
+type tinyResult struct {
+	Accounts, Records int64
+	Keys, Memory      int64 // in Redis
+	PerCPU            float64
+	Heap              uint64 // of the pipeline
+	Sent              int64  // bytes to Redis
+}
+
+// tinyAccounts folds accounts of a few contacts each.
+func tinyAccounts(ctx context.Context, b *bench) error {
+	b.page.heading(fmt.Sprintf("%d tiny accounts of %d contacts and 2 segments", b.tiny, tinyContacts))
+	r, err := b.newRedis("tiny")
+	if err != nil {
+		return err
+	}
+	before, err := logSpans(ctx, b.client)
+	if err != nil {
+		return err
+	}
+	if err := load(ctx, b.producer, tinyRecords(b.tiny, b.now)); err != nil {
+		return err
+	}
+	at, err := before.then(ctx, b.client)
+	if err != nil {
+		return err
+	}
+	empty, err := readRedis(ctx, r.Client)
+	if err != nil {
+		return err
+	}
+	t := b.task("fold", r, at)
+	t.Definitions.Tiny = b.tiny
+	o, err := spawn(ctx, t)
+	if err != nil {
+		return err
+	}
+	full, err := readRedis(ctx, r.Client)
+	if err != nil {
+		return err
+	}
+	use := full.since(empty)
+	res := &tinyResult{
+		Accounts: int64(b.tiny), Records: o.Records, Keys: use.Keys, Memory: use.Memory,
+		PerCPU: float64(o.Records) / seconds(o.Used.CPU), Heap: o.Used.Heap, Sent: use.Input,
+	}
+	b.results.Tiny = res
+	n := float64(b.tiny)
+	b.page.printf("%d records at %.0f records/CPU-s (%.1f s); Redis: %d keys (%.2f an account), %.0f B used an account, %.0f B sent a record.\n"+
+		"The pipeline keeps %.0f B of heap an account.\n\n",
+		res.Records, res.PerCPU, seconds(o.Used.Wall), res.Keys, float64(res.Keys)/n, float64(res.Memory)/n,
+		float64(res.Sent)/float64(res.Records), float64(res.Heap)/n)
+	if o.Records != at.records() {
+		b.wrong("tiny accounts: %d records of %d", o.Records, at.records())
+	}
+	b.aim(float64(res.Keys)/n <= tinyContacts+0.01, "keys of a tiny account", "one a partition it is in", fmt.Sprintf("%.2f", float64(res.Keys)/n))
+	return r.stopEarly(b)
+}

@@ -1,0 +1,159 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+
+	"rollcall/consumers"
+	"rollcall/pipeline/history"
+)
+
+// memoryLog is Kafka in memory.
+type memoryLog struct {
+	mu      sync.Mutex
+	records map[consumers.TopicPartition][]consumers.Record
+	now     int64
+	grown   chan struct{} // closed when a definition was written
+}
+
+func newMemoryLog() *memoryLog {
+	return &memoryLog{records: map[consumers.TopicPartition][]consumers.Record{}, grown: make(chan struct{})}
+}
+
+// of is what a partition holds now.
+func (l *memoryLog) of(tp consumers.TopicPartition) []consumers.Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.records[tp]
+}
+
+var definitionsTP = consumers.TopicPartition{Topic: TopicDefinitions}
+
+// Append, End and Tail make it the catalog's topic too.
+func (l *memoryLog) Append(ctx context.Context, key string, value []byte) (int64, error) {
+	offsets, err := l.Write(ctx, []consumers.Message{{Topic: TopicDefinitions, Key: []byte(key), Value: value}})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.grown)
+	l.grown = make(chan struct{})
+	return offsets[0], err
+}
+
+func (l *memoryLog) End(context.Context) (int64, error) { return int64(len(l.of(definitionsTP))), nil }
+
+func (l *memoryLog) Tail(ctx context.Context, from int64, fn func(offset, timeMS int64, value []byte) error) error {
+	for {
+		l.mu.Lock()
+		records, grown := l.records[definitionsTP], l.grown
+		l.mu.Unlock()
+		for _, r := range records[from:] {
+			if err := fn(r.Offset, r.Time, r.Value); err != nil {
+				return err
+			}
+			from++
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (l *memoryLog) append(run history.Run) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tp := consumers.TopicPartition{Topic: run.Topic, Partition: run.Partition}
+	for _, r := range run.Records {
+		rec := consumers.Record{TopicPartition: tp, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value}
+		var headers []consumers.Header
+		for k, v := range r.Headers {
+			headers = append(headers, consumers.Header{Key: k, Value: []byte(v)})
+		}
+		l.records[tp] = append(l.records[tp], rec.WithHeaders(headers...))
+		l.now = max(l.now, r.Time)
+	}
+}
+
+func (l *memoryLog) Write(_ context.Context, messages []consumers.Message) ([]int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	offsets := make([]int64, len(messages))
+	for i, m := range messages {
+		if m.Partition < 0 {
+			return nil, fmt.Errorf("%s: no partition", m.Topic)
+		}
+		tp := consumers.TopicPartition{Topic: m.Topic, Partition: m.Partition}
+		offsets[i] = int64(len(l.records[tp]))
+		clone := func(b []byte) []byte {
+			if b == nil {
+				return nil
+			}
+			return append([]byte{}, b...)
+		}
+		rec := consumers.Record{TopicPartition: tp, Offset: offsets[i], Time: l.now, Key: clone(m.Key), Value: clone(m.Value)}
+		l.records[tp] = append(l.records[tp], rec.WithHeaders(m.Headers...))
+	}
+	return offsets, nil
+}
+
+func (l *memoryLog) ReadAll(_ context.Context, tp consumers.TopicPartition, from int64, fn func(*consumers.Record) error) (int64, error) {
+	next := from
+	for _, r := range l.of(tp) {
+		if r.Offset < from {
+			continue
+		}
+		if err := fn(&r); err != nil {
+			return next, err
+		}
+		next = r.Offset + 1
+	}
+	return next, nil
+}
+
+var sourceTopics = []string{
+	TopicSent, TopicClicked, TopicFailed, TopicReplied, TopicOptedIn, TopicOptedOut, TopicContacts, TopicLists,
+	TopicInbox, TopicErasures,
+}
+
+func (l *memoryLog) starts(p int32) map[consumers.TopicPartition]int64 {
+	starts := map[consumers.TopicPartition]int64{}
+	for _, topic := range sourceTopics {
+		starts[consumers.TopicPartition{Topic: topic, Partition: p}] = 0
+	}
+	return starts
+}
+
+// batch is a random next part of what a task has not read, nil if it has all.
+func (l *memoryLog) batch(rng *rand.Rand, offsets map[consumers.TopicPartition]int64, p int32) *consumers.Batch {
+	var b consumers.Batch
+	tps := slices.Collect(maps.Keys(offsets))
+	slices.SortFunc(tps, func(a, b consumers.TopicPartition) int { return strings.Compare(a.Topic, b.Topic) })
+	rng.Shuffle(len(tps), func(i, j int) { tps[i], tps[j] = tps[j], tps[i] })
+	for _, tp := range tps {
+		next := offsets[tp]
+		want := 1 + rng.IntN(4)
+		for _, r := range l.of(tp) {
+			if r.Offset >= next && want > 0 {
+				b.Skipped += r.Offset - next
+				b.Records = append(b.Records, r)
+				next, want = r.Offset+1, want-1
+			}
+		}
+		if next > offsets[tp] {
+			b.Next = append(b.Next, consumers.NextOffset{TopicPartition: tp, Offset: next})
+		}
+		if rng.IntN(3) == 0 && len(b.Next) > 0 {
+			break
+		}
+	}
+	if len(b.Next) == 0 {
+		return nil
+	}
+	return &b
+}
