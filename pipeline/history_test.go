@@ -231,8 +231,15 @@ func (h *harness) crash(task *Task, batch *consumers.Batch) {
 	}
 }
 
+// historyShapes differ in how much happens to the same few contacts.
+var historyShapes = []history.Options{
+	{Steps: 8, Segments: 4, Records: 8},
+	{Steps: 10, Contacts: 2, Segments: 6, Records: 20},
+	{Steps: 16, Contacts: 3, Segments: 5, Records: 6},
+}
+
 func runHistory(t *testing.T, seed uint64) {
-	hist := history.New(seed, history.Options{Steps: 8, Segments: 4, Records: 8})
+	hist := history.New(seed, historyShapes[seed%uint64(len(historyShapes))])
 	h := newHarness(t, hist.Partitions, seed)
 	h.now = hist.Steps[0].Now
 	for _, a := range hist.Accounts {
