@@ -46,18 +46,26 @@ func Open(ctx context.Context, cfg Config, partition int32, starts map[consumers
 		return nil, fmt.Errorf("progress of partition %d: %w", partition, err)
 	}
 	if cfg.Publish {
-		t.changes = newPublisher(cfg.Log, partition)
-		if fresh || told.Lineage != "" && (told.Lineage != t.checkpoint.Lineage || told.Seq >= held.Seq()) {
-			return t, t.regain(ctx, told)
-		}
-		if err := t.changes.resume(ctx, t, told); err != nil {
-			return nil, fmt.Errorf("unpublished changes of partition %d: %w", partition, err)
+		if err := t.resume(ctx, told, fresh); err != nil {
+			return nil, fmt.Errorf("changes of partition %d: %w", partition, err)
 		}
 	}
 	if err := t.readErasures(ctx); err != nil {
 		return nil, fmt.Errorf("erasures of partition %d: %w", partition, err)
 	}
 	return t, nil
+}
+
+// resume goes on publishing where Kafka remembers that it ended.
+func (t *Task) resume(ctx context.Context, told progress, fresh bool) error {
+	t.changes = newPublisher(t.Log, t.partition)
+	switch {
+	case told.Lineage == "" && fresh: // nothing was ever published, or could have been
+		return nil
+	case told.Lineage == "" || told.Lineage == t.checkpoint.Lineage && told.Seq < t.held.Seq():
+		return t.changes.resume(ctx, t, told)
+	}
+	return t.regain(ctx, told)
 }
 
 func (t *Task) restore(ctx context.Context) error {

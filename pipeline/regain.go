@@ -2,11 +2,14 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 
+	"rollcall/bitmaps"
 	"rollcall/consumers"
 	"rollcall/pipeline/catalog"
 )
@@ -14,35 +17,39 @@ import (
 // regain reads the log up to where changes were published, when Redis holds an
 // older state or none, and publishes nothing of what happens on the way. That
 // ends at the very state whose memberships were published: the same offsets,
-// definitions and day. What differs from then on is published as ever.
+// definitions and day, and no erasure that came later. What differs from then
+// on is published as ever.
 func (t *Task) regain(ctx context.Context, told progress) error {
 	live := t.Catalog
-	if told.Lineage != "" {
-		t.checkpoint.Lineage = rand.Text()
-		then, err := t.definitionsAt(ctx, told.Definitions)
-		if err != nil {
-			return fmt.Errorf("definitions as of offset %d: %w", told.Definitions, err)
-		}
-		t.state.publish, t.state.now = false, min(told.Now, t.state.now)
-		t.state.catalog, t.state.newer = then, live
+	then, err := t.definitionsAt(ctx, told.Definitions)
+	if err != nil {
+		return fmt.Errorf("definitions as of offset %d: %w", told.Definitions, err)
 	}
-	if err := t.readErasures(ctx); err != nil {
-		return fmt.Errorf("erasures of partition %d: %w", t.partition, err)
-	}
+	t.checkpoint.Lineage = rand.Text()
+	t.state.publish, t.state.now = false, min(told.Now, t.state.now)
+	t.state.catalog, t.state.newer = then, live
+	slices.SortFunc(told.Offsets, erasuresFirst)
 	for _, o := range told.Offsets {
 		tp := consumers.TopicPartition{Topic: o.Topic, Partition: o.Partition}
 		if err := t.readUpTo(ctx, tp, o.Next); err != nil {
-			return fmt.Errorf("regain partition %d: %w", t.partition, err)
+			return err
 		}
-	}
-	if told.Lineage == "" {
-		return nil
 	}
 	t.state.publish, t.state.catalog, t.state.newer = true, live, nil
 	t.composer.upTo = min(t.composer.upTo, told.Definitions)
 	at := t.position(t.held.Seq(), &t.checkpoint)
 	at.Definitions = told.Definitions
 	return t.changes.remember(ctx, at)
+}
+
+func erasuresFirst(a, b bitmaps.Offset) int {
+	rank := func(o bitmaps.Offset) int {
+		if o.Topic == TopicErasures {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Compare(rank(a), rank(b))
 }
 
 // definitionsAt folds the definitions below an offset.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,8 +35,10 @@ type task struct {
 
 // outcome is what a child process says of it.
 type outcome struct {
+	Begun    bool // the measurement has begun; what came of it follows
 	Records  int64
 	Used     usage
+	Redis    redisUse // since the measurement began
 	Outcomes [bitmaps.Outcomes]int64
 	Answers  map[string]string // by segment: how many members, and a hash over their ids
 	Latency  *latencies
@@ -54,8 +57,9 @@ var roles = map[string]func(context.Context, *task) (*outcome, error){
 // childArg as first argument makes a child process of this program.
 const childArg = "child"
 
-// spawn runs t in a child process.
-func spawn(ctx context.Context, t task) (*outcome, error) {
+// spawn runs t in a child process. begun, if not nil, is called when what is
+// measured begins.
+func spawn(ctx context.Context, t task, begun func()) (*outcome, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -65,17 +69,40 @@ func spawn(ctx context.Context, t task) (*outcome, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self, childArg)
-	var out bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, os.Stderr
-	if err := cmd.Run(); err != nil {
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return nil, err
+	}
+	o, err := listen(out, begun)
+	if err := errors.Join(cmd.Wait(), err); err != nil {
 		return nil, fmt.Errorf("%s: %w", t.Role, err)
 	}
-	var o outcome
-	if err := json.Unmarshal(out.Bytes(), &o); err != nil {
-		return nil, fmt.Errorf("%s: %w", t.Role, err)
-	}
-	return &o, nil
+	return o, nil
 }
+
+// listen reads what a child says, up to its result.
+func listen(out io.Reader, begun func()) (*outcome, error) {
+	d := json.NewDecoder(out)
+	for {
+		var o outcome
+		if err := d.Decode(&o); err != nil {
+			return nil, fmt.Errorf("no result: %w", err)
+		}
+		if !o.Begun {
+			return &o, nil
+		}
+		if begun != nil {
+			begun()
+		}
+	}
+}
+
+// say tells the parent.
+func say(o *outcome) error { return json.NewEncoder(os.Stdout).Encode(o) }
 
 // serveParent is the main function of a child process.
 func serveParent(ctx context.Context) error {
@@ -96,15 +123,22 @@ func serveParent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(o)
+	return say(o)
 }
 
-// store is the one that a task asks for.
-func (t *task) store() (*bitmaps.Store, func()) {
+// redis connects to the Redis of a task, nil if it has none.
+func (t *task) redis() *redis.Client {
 	if t.Redis == "" {
+		return nil
+	}
+	return redis.NewClient(&redis.Options{Addr: t.Redis, MaxRetries: -1, PoolSize: 3 * partitions})
+}
+
+// storeIn is the pipeline's store; without a Redis it keeps nothing.
+func storeIn(client *redis.Client) (*bitmaps.Store, func()) {
+	if client == nil {
 		return bitmaps.Discard(), func() {}
 	}
-	client := redis.NewClient(&redis.Options{Addr: t.Redis, MaxRetries: -1, PoolSize: 3 * partitions})
 	return bitmaps.NewStore(client, "rollcall"), func() { _ = client.Close() }
 }
 

@@ -66,11 +66,12 @@ func foldTasks(ctx context.Context, t *task) (*outcome, error) {
 		return nil, err
 	}
 	defer d.stop()
-	store, closeStore := t.store()
+	client := t.redis()
+	store, closeStore := storeIn(client)
 	defer closeStore()
 	config := t.config(c, d, store)
 	folders := make([]*folder, partitions)
-	r := &race{task: t, worker: func(number int32) worker {
+	r := &race{task: t, redis: client, worker: func(number int32) worker {
 		folders[number] = &folder{config: config, spans: t.Spans}
 		return folders[number]
 	}}

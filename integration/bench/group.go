@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"os"
 	"runtime/pprof"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"rollcall/consumers"
 )
@@ -35,6 +36,7 @@ type worker interface {
 type race struct {
 	task     *task
 	worker   func(task int32) worker
+	redis    *redis.Client // to ask what it did; nil: there is none
 	meter    meter
 	opened   atomic.Int32
 	finished atomic.Int32
@@ -43,8 +45,8 @@ type race struct {
 	over     context.CancelCauseFunc
 	profile  *os.File
 
-	mu   sync.Mutex
-	used usage
+	before redisUse
+	used   outcome
 }
 
 var errFinished = errors.New("all tasks have finished")
@@ -66,7 +68,8 @@ func (r *race) run(ctx context.Context, c *consumers.Client) (*outcome, error) {
 	if err := context.Cause(ctx); err != errFinished {
 		return nil, err
 	}
-	return &outcome{Records: r.records.Load(), Used: r.used}, nil
+	r.used.Records = r.records.Load()
+	return &r.used, nil
 }
 
 // serve reads one task's spans, and then waits for the others.
@@ -164,16 +167,27 @@ func (r *race) start() (err error) {
 			err = pprof.StartCPUProfile(r.profile)
 		}
 	}
+	if r.redis != nil && err == nil {
+		r.before, err = readRedis(context.Background(), r.redis)
+	}
+	if err == nil {
+		err = say(&outcome{Begun: true})
+	}
 	r.meter.start()
 	return err
 }
 
 func (r *race) finish() {
-	r.used = r.meter.stop()
+	r.used.Used = r.meter.stop()
 	var err error
+	if r.redis != nil {
+		var after redisUse
+		after, err = readRedis(context.Background(), r.redis)
+		r.used.Redis = after.since(r.before)
+	}
 	if r.profile != nil {
 		pprof.StopCPUProfile()
-		err = r.profile.Close()
+		err = errors.Join(err, r.profile.Close())
 	}
 	if err == nil {
 		err = errFinished

@@ -101,7 +101,7 @@ func measureLatency(ctx context.Context, t *task) (*outcome, error) {
 		return nil, err
 	}
 	defer d.stop()
-	store, closeStore := t.store()
+	store, closeStore := storeIn(t.redis())
 	defer closeStore()
 	config := t.config(c, d, store)
 	config.Now = time.Now

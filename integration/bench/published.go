@@ -92,7 +92,7 @@ func foldPublished(ctx context.Context, t *task) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, _ := t.store()
+	store, _ := storeIn(nil)
 	config := t.config(c, d, store)
 	log := &changeLog{kafkaLog: config.Log.(kafkaLog), members: map[string]map[string]bool{}, heard: time.Now()}
 	config.Publish, config.Log = true, log

@@ -58,11 +58,11 @@ func readRedis(ctx context.Context, c *redis.Client) (redisUse, error) {
 // benchCommands are the benchmark's own, and those that open connections.
 var benchCommands = map[string]bool{"info": true, "dbsize": true, "flushall": true, "ping": true, "hello": true, "client|setinfo": true, "client|setname": true}
 
-// since is what was done after before.
+// since is what was done after before, and came to be kept; Keys are all.
 func (u redisUse) since(before redisUse) redisUse {
 	d := u
 	d.Input, d.CPU, d.AOF, d.Memory = u.Input-before.Input, u.CPU-before.CPU, u.AOF-before.AOF, u.Memory-before.Memory
-	d.Keys, d.Commands = u.Keys-before.Keys, u.Commands-before.Commands
+	d.Commands = u.Commands - before.Commands
 	d.Calls = map[string]int64{}
 	for command, n := range u.Calls {
 		if n -= before.Calls[command]; n > 0 {

@@ -21,7 +21,7 @@ func latency(ctx context.Context, b *bench) error {
 	b.page.heading("Latency at 1,000 records/s one by one, by turns of a second")
 	t := b.task("latency", b.main, nil)
 	t.Seconds, t.Publish = b.seconds, b.publish
-	o, err := spawn(ctx, t)
+	o, err := spawn(ctx, t, nil)
 	if err != nil {
 		return err
 	}

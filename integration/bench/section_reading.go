@@ -39,18 +39,17 @@ var variants = []variant{
 func reading(ctx context.Context, b *bench) error {
 	b.page.heading(fmt.Sprintf("Reading, medians of %d alternating rounds, each in a process of its own", b.rounds))
 	rows := make([]row, len(variants))
-	uses := make([][]redisUse, len(variants))
 	for range b.rounds {
 		for i, v := range variants {
-			o, use, err := b.measure(ctx, v, "")
+			o, err := b.measure(ctx, v, "")
 			if err != nil {
 				return err
 			}
-			rows[i].Rounds, uses[i] = append(rows[i].Rounds, *o), append(uses[i], use)
+			rows[i].Rounds = append(rows[i].Rounds, *o)
 		}
 	}
 	for i, v := range variants {
-		rows[i].sum(v.name, uses[i])
+		rows[i].sum(v.name)
 	}
 	raw := rows[1].CPU / float64(rows[1].Records)
 	b.page.printf("%-40s %9s %7s %7s %12s %8s %9s %9s %8s\n", "", "records", "wall s", "CPU s", "rec/CPU-s", "x raw", "mallocs/r", "Redis B/r", "Redis s")
@@ -71,37 +70,27 @@ func reading(ctx context.Context, b *bench) error {
 }
 
 // measure runs a variant once; one with Redis from an empty one, which it leaves full.
-func (b *bench) measure(ctx context.Context, v variant, profile string) (*outcome, redisUse, error) {
+func (b *bench) measure(ctx context.Context, v variant, profile string) (*outcome, error) {
 	t := b.task(v.role, nil, b.history)
 	t.Profile = profile
 	if !v.redis {
-		o, err := spawn(ctx, t)
-		return o, redisUse{}, err
+		return spawn(ctx, t, nil)
 	}
 	t.Redis, t.Answers = b.main.Addr, true
 	if err := b.main.FlushAll(ctx).Err(); err != nil {
-		return nil, redisUse{}, err
+		return nil, err
 	}
-	before, err := readRedis(ctx, b.main.Client)
-	if err != nil {
-		return nil, redisUse{}, err
-	}
-	o, err := spawn(ctx, t)
-	if err != nil {
-		return nil, redisUse{}, err
-	}
-	after, err := readRedis(ctx, b.main.Client)
-	return o, after.since(before), err
+	return spawn(ctx, t, nil)
 }
 
 // sum takes the medians.
-func (r *row) sum(name string, uses []redisUse) {
+func (r *row) sum(name string) {
 	var wall, cpu, mallocs, redisCPU, redisBytes []float64
-	for i, o := range r.Rounds {
+	for _, o := range r.Rounds {
 		n := float64(o.Records)
 		wall, cpu = append(wall, seconds(o.Used.Wall)), append(cpu, seconds(o.Used.CPU))
 		mallocs = append(mallocs, float64(o.Used.Mallocs)/n)
-		redisCPU, redisBytes = append(redisCPU, uses[i].CPU), append(redisBytes, float64(uses[i].Input)/n)
+		redisCPU, redisBytes = append(redisCPU, o.Redis.CPU), append(redisBytes, float64(o.Redis.Input)/n)
 	}
 	r.Name, r.Records = name, r.Rounds[0].Records
 	r.Wall, r.CPU, r.Mallocs = median(wall), median(cpu), median(mallocs)
@@ -116,11 +105,11 @@ func (b *bench) checkReading(ctx context.Context, rows []row) error {
 			b.wrong("%s: %d records of %d", r.Name, r.Records, b.history.records())
 		}
 	}
-	want, err := spawn(ctx, b.task("naive", nil, b.history))
+	want, err := spawn(ctx, b.task("naive", nil, b.history), nil)
 	if err != nil {
 		return err
 	}
-	published, err := spawn(ctx, b.task("published", nil, b.history))
+	published, err := spawn(ctx, b.task("published", nil, b.history), nil)
 	if err != nil {
 		return err
 	}
@@ -156,7 +145,7 @@ func (b *bench) verdict() string {
 func (b *bench) profiles(ctx context.Context) error {
 	for i, name := range []string{"fold", "fold-redis"} {
 		file := filepath.Join(b.profile, name+".pprof")
-		if _, _, err := b.measure(ctx, variants[2+i], file); err != nil {
+		if _, err := b.measure(ctx, variants[2+i], file); err != nil {
 			return err
 		}
 		b.page.printf("Where the time goes (%s):\n%s\n", variants[2+i].name, topFunctions(ctx, file))

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"rollcall/bitmaps"
 	"rollcall/integration/servers"
@@ -41,7 +44,7 @@ func redisBytes(ctx context.Context, b *bench) error {
 	res := &redisResults{}
 	b.results.Redis = res
 	at := b.history
-	if err := res.run(ctx, b, r, "full speed, from nothing", b.task("fold", r, at)); err != nil {
+	if err := res.run(ctx, b, "full speed, from nothing", b.task("fold", r, at)); err != nil {
 		return err
 	}
 	if res.Kept, err = readKept(ctx, r.Client); err != nil {
@@ -53,7 +56,7 @@ func redisBytes(ctx context.Context, b *bench) error {
 		live := b.liveMessages(perSecond * b.seconds)
 		at = at.plus(live)
 		name := fmt.Sprintf("%d records/s for %d s", perSecond, b.seconds)
-		err := res.while(ctx, b, r, name, b.task("fold", r, at), func() error { return trickle(ctx, b.producer, perSecond, live) })
+		err := res.while(ctx, b, name, b.task("fold", r, at), func() error { return trickle(ctx, b.producer, perSecond, live) })
 		if err != nil {
 			return err
 		}
@@ -66,7 +69,7 @@ func redisBytes(ctx context.Context, b *bench) error {
 		if t.Batch = batch; batch == 1 {
 			name = "one record a commit, as fast as it goes"
 		}
-		if err := res.run(ctx, b, r, name, t); err != nil {
+		if err := res.run(ctx, b, name, t); err != nil {
 			return err
 		}
 	}
@@ -88,31 +91,22 @@ func (r *redisServer) stopEarly(b *bench) error {
 	return r.close()
 }
 
-func (res *redisResults) run(ctx context.Context, b *bench, r *redisServer, name string, t task) error {
-	return res.while(ctx, b, r, name, t, func() error { return nil })
+func (res *redisResults) run(ctx context.Context, b *bench, name string, t task) error {
+	return res.while(ctx, b, name, t, func() error { return nil })
 }
 
 // while measures a task while records are written.
-func (res *redisResults) while(ctx context.Context, b *bench, r *redisServer, name string, t task, write func() error) error {
-	before, err := readRedis(ctx, r.Client)
-	if err != nil {
+func (res *redisResults) while(ctx context.Context, b *bench, name string, t task, write func() error) error {
+	var writing errgroup.Group
+	o, err := spawn(ctx, t, func() { writing.Go(write) })
+	if err := errors.Join(err, writing.Wait()); err != nil {
 		return err
 	}
-	written := make(chan error, 1)
-	go func() { written <- write() }()
-	o, err := spawn(ctx, t)
-	if writeErr := <-written; err == nil {
-		err = writeErr
-	}
-	if err != nil {
-		return err
-	}
-	after, err := readRedis(ctx, r.Client)
 	if o.Records != t.Spans.records() {
 		b.wrong("%s: %d records of %d", name, o.Records, t.Spans.records())
 	}
-	res.Rates = append(res.Rates, rateResult{name, o.Records, after.since(before), seconds(o.Used.CPU), o.Outcomes})
-	return err
+	res.Rates = append(res.Rates, rateResult{name, o.Records, o.Redis, seconds(o.Used.CPU), o.Outcomes})
+	return nil
 }
 
 func (res *redisResults) print(b *bench) {

@@ -32,21 +32,13 @@ func tinyAccounts(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	empty, err := readRedis(ctx, r.Client)
-	if err != nil {
-		return err
-	}
 	t := b.task("fold", r, at)
 	t.Definitions.Tiny = b.tiny
-	o, err := spawn(ctx, t)
+	o, err := spawn(ctx, t, nil)
 	if err != nil {
 		return err
 	}
-	full, err := readRedis(ctx, r.Client)
-	if err != nil {
-		return err
-	}
-	use := full.since(empty)
+	use := o.Redis
 	res := &tinyResult{
 		Accounts: int64(b.tiny), Records: o.Records, Keys: use.Keys, Memory: use.Memory,
 		PerCPU: float64(o.Records) / seconds(o.Used.CPU), Heap: o.Used.Heap, Sent: use.Input,
