@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"rollcall/api"
 	"rollcall/consumers"
 	"rollcall/integration/servers"
@@ -96,6 +98,18 @@ func (c *cluster) partitions(topics ...string) (tps []consumers.TopicPartition) 
 		}
 	}
 	return tps
+}
+
+// wipe empties Redis.
+func (c *cluster) wipe() {
+	c.t.Helper()
+	must(c.t, c.redisClient().FlushAll(c.t.Context()).Err())
+}
+
+func (c *cluster) redisClient() *redis.Client {
+	client := redis.NewClient(&redis.Options{Addr: c.redis.Addr})
+	c.t.Cleanup(func() { _ = client.Close() })
+	return client
 }
 
 // read calls fn with all records of the topics, those of a partition in order.

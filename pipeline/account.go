@@ -34,6 +34,7 @@ type account struct {
 	grown    []*daySet // sets with events that are not in the changelog
 	grownIn  []dayKey  // parallel to grown
 	flips    []flip
+	key      []byte // scratch
 	deletes  []bitmaps.Field
 	former   map[uint32]string // ids of contacts that it erases
 
@@ -104,7 +105,9 @@ func (a *account) slot(id string) int {
 
 // listKey names a list in the account's numbering: lists of several kinds may
 // share a name.
-func listKey(kind segment.Kind, name string) string { return string(rune('0'+kind)) + name }
+func listKey(kind segment.Kind, name string) string { return string(rune(listPrefix(kind))) + name }
+
+func listPrefix(kind segment.Kind) byte { return '0' + byte(kind) }
 
 // listNumber is the number of a list that a condition names, given ahead of
 // its first record if need be.
@@ -144,10 +147,10 @@ func (a *account) message(name []byte) uint32 {
 
 // list is the number of a record's list, likewise.
 func (a *account) list(kind segment.Kind, name []byte) uint32 {
-	key := listKey(kind, string(name))
-	number, known := a.lists.byName[key]
+	a.key = append(append(a.key[:0], listPrefix(kind)), name...)
+	number, known := a.lists.get(a.key)
 	if !known {
-		number = a.lists.add(key)
+		number = a.lists.add(string(a.key))
 	}
 	if !known || a.announced.lists[number] {
 		delete(a.announced.lists, number)

@@ -41,8 +41,12 @@ func phoneFacts(phone, region string) (valid bool, in country) {
 		return false, 0
 	}
 	number, err := phonenumbers.Parse(phone, region)
-	if err != nil || !phonenumbers.IsValidNumber(number) {
+	if err != nil {
 		return false, 0
 	}
-	return true, countryByCode[phonenumbers.GetRegionCodeForNumber(number)]
+	code := phonenumbers.GetRegionCodeForNumber(number) // IsValidNumber would look for it once more
+	if !phonenumbers.IsValidNumberForRegion(number, code) {
+		return false, 0
+	}
+	return true, countryByCode[code]
 }

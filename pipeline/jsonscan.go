@@ -28,19 +28,6 @@ const (
 	fieldCount
 )
 
-var fieldNames = [fieldCount]string{
-	"id", "account", "contact", "message", "at", "url", "reason", "message_name", "source",
-	"phone", "region", "list", "kind", "name", "member",
-}
-
-var fieldByName = func() map[string]field {
-	m := map[string]field{}
-	for f, name := range fieldNames {
-		m[name] = field(f)
-	}
-	return m
-}()
-
 // object is the known fields of a JSON object: strings, but for member.
 type object struct {
 	text    [fieldCount][]byte
@@ -98,7 +85,7 @@ func (o *object) parse(data []byte) bool {
 		return false
 	}
 	for name, raw := range values {
-		f, known := fieldByName[name]
+		f, known := knownField([]byte(name))
 		if !known {
 			continue
 		}
@@ -140,12 +127,39 @@ func (o *object) scan(data []byte) bool {
 	}
 }
 
-// knownField is fieldByName without hashing.
+// knownField finds a field by name. The compiler makes a search of the cases.
 func knownField(name []byte) (field, bool) {
-	for f, known := range fieldNames {
-		if string(name) == known {
-			return field(f), true
-		}
+	switch string(name) {
+	case "id":
+		return fieldID, true
+	case "account":
+		return fieldAccount, true
+	case "contact":
+		return fieldContact, true
+	case "message":
+		return fieldMessage, true
+	case "at":
+		return fieldAt, true
+	case "url":
+		return fieldURL, true
+	case "reason":
+		return fieldReason, true
+	case "message_name":
+		return fieldMessageName, true
+	case "source":
+		return fieldSource, true
+	case "phone":
+		return fieldPhone, true
+	case "region":
+		return fieldRegion, true
+	case "list":
+		return fieldList, true
+	case "kind":
+		return fieldKind, true
+	case "name":
+		return fieldName, true
+	case "member":
+		return fieldMember, true
 	}
 	return 0, false
 }
@@ -185,23 +199,18 @@ func (s *scanner) string() ([]byte, bool) {
 	if !s.skip('"') {
 		return nil, false
 	}
-	n := bytes.IndexByte(s.data[s.at:], '"')
-	if n < 0 {
-		return nil, false
-	}
-	text := s.data[s.at : s.at+n]
-	ascii := true
-	for _, c := range text {
+	rest, seen := s.data[s.at:], byte(0)
+	for n, c := range rest {
+		if c == '"' {
+			s.at += n + 1
+			return rest[:n], seen < utf8.RuneSelf || utf8.Valid(rest[:n])
+		}
 		if c < ' ' || c == '\\' {
 			return nil, false
 		}
-		ascii = ascii && c < utf8.RuneSelf
+		seen |= c
 	}
-	if !ascii && !utf8.Valid(text) {
-		return nil, false
-	}
-	s.at += n + 1
-	return text, true
+	return nil, false
 }
 
 // value reads a string or one of the three words.

@@ -76,6 +76,7 @@ func idleSegments(n int) ([]namedSegment, error) {
 // definitions says what is defined. Equal definitions get equal offsets in
 // every process, so that one can read what another has written.
 type definitions struct {
+	None bool      // no segments at all
 	Idle int       // segments of the account beside those of segments.txt
 	Tiny int       // so many tiny accounts instead
 	Now  time.Time // today, for segments.txt
@@ -116,6 +117,9 @@ func (d definitions) entries() ([]catalog.Entry, error) {
 	busy, err := segments(d.Now)
 	if err != nil {
 		return nil, err
+	}
+	if d.None {
+		busy = nil
 	}
 	idle, err := idleSegments(d.Idle)
 	if err != nil {

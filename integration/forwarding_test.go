@@ -1,0 +1,162 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"rollcall/consumers"
+	"rollcall/pipeline/naive"
+)
+
+// written is what rollcall writes once for a record, and never again for it.
+var written = []string{"rollcall.inbox", "rollcall.dead-letters", "rollcall.erasures"}
+
+// TestForwarding writes with kcat's own partitioner, which puts most records
+// where they don't belong, and then loses all state.
+func TestForwarding(t *testing.T) {
+	n := 100_000
+	if testing.Short() {
+		n = 20_000
+	}
+	c := newCluster(t)
+	c.warm()
+	p := c.serve().ready()
+	all := populations()
+	tenants := tenantsOf(all)
+	for _, a := range tenants {
+		a.create(t, p)
+		a.define(t, p, "abcd")
+	}
+	files, _, err := writeFiles(t.TempDir(), history(t, all, n, 1))
+	must(t, err)
+	c.kcatFiles(files)
+	c.eraseSome(tenants)
+	s := c.settled(p)
+	want := c.expect(tenants, 8, nil)
+	got := c.collect(p, tenants)
+	compare(t, tenants, got, want, nil)
+	compareOutcomes(t, s, want)
+	c.expectAllCounted(s)
+	c.expectDeadLetters()
+	if s.Outcomes["forwarded"] < int64(n/2) {
+		t.Errorf("only %d records were forwarded", s.Outcomes["forwarded"])
+	}
+
+	before := c.ends(written...)
+	p.stop()
+	c.wipe()
+	p = c.serve().ready()
+	again := c.settled(p)
+	compare(t, tenants, c.collect(p, tenants), want, nil)
+	if after := c.ends(written...); !maps.Equal(before, after) {
+		t.Errorf("after a rebuild from the log there are %v records, before there were %v", after, before)
+	}
+	if !maps.Equal(s.Outcomes, again.Outcomes) || !maps.Equal(s.DeadLetters, again.DeadLetters) {
+		t.Errorf("after a rebuild the counters are %v %v, before they were %v %v",
+			again.Outcomes, again.DeadLetters, s.Outcomes, s.DeadLetters)
+	}
+}
+
+// TestAnswersCoverTheInbox looks at answers in the moments in which records are
+// forwarded: an answer that is fresh as of a moment after the opt-out was
+// written must know of it, wherever it stood.
+func TestAnswersCoverTheInbox(t *testing.T) {
+	c := newCluster(t)
+	c.warm()
+	p := c.serve().ready()
+	a := tenant{"acme", "UTC", "US", 730, map[string]string{"in": "all contacts where opted in"}}
+	a.create(t, p)
+	a.define(t, p, "i")
+	const rounds, crowd = 10, 20_000
+	wrong := 0
+	for round := range rounds {
+		contact := fmt.Sprintf("c-%d", round)
+		key := "acme/" + contact
+		c.put("contacts", key, fmt.Sprintf(`{"account":"acme","contact":%q}`, contact))
+		c.put("sms.opted_in", key, fmt.Sprintf(`{"account":"acme","contact":%q}`, contact))
+		c.settled(p)
+		expectMember(t, p, "acme", "in", contact, true)
+
+		misplaced := (naive.Partition([]byte(key), 8) + 1) % 8
+		var optOuts bytes.Buffer
+		for i := range crowd {
+			other := fmt.Sprintf("r%d-%d", round, i)
+			optOuts.WriteString(line("acme/"+other, fmt.Sprintf(`{"account":"acme","contact":%q}`, other)))
+		}
+		optOuts.WriteString(line(key, fmt.Sprintf(`{"account":"acme","contact":%q}`, contact)))
+		c.kcat("sms.opted_out", &optOuts, "-p", fmt.Sprint(misplaced))
+		acknowledged := time.Now()
+		for {
+			m, f, code := check(t, p, "acme", "in", contact)
+			if code == 200 && !m.Member {
+				break
+			}
+			if code == 200 && f.Fresh && f.AsOf.After(acknowledged) {
+				wrong++
+				t.Logf("round %d: fresh as of %v after the opt-out was acknowledged, and still a member",
+					round, f.AsOf.Sub(acknowledged).Round(time.Millisecond))
+				break
+			}
+			if time.Since(acknowledged) > time.Minute {
+				t.Fatal("the opt-out never arrived")
+			}
+		}
+	}
+	if wrong > 0 {
+		t.Errorf("in %d of %d rounds an answer was fresh as of a moment after the opt-out, and did not know of it", wrong, rounds)
+	}
+}
+
+// TestTopicsOfOtherPartitionCounts begins with topics that others created.
+func TestTopicsOfOtherPartitionCounts(t *testing.T) {
+	c := newCluster(t)
+	var specs []consumers.TopicSpec
+	for topic, partitions := range map[string]int{"sms.clicked": 4, "lists": 4, "sms.failed": 4, "sms.sent": 3, "sms.replied": 6, "sms.opted_in": 1} {
+		specs = append(specs, consumers.TopicSpec{
+			Name: topic, Partitions: partitions, ReplicationFactor: 1,
+			Config: map[string]string{"message.timestamp.type": "LogAppendTime"},
+		})
+	}
+	_, err := c.client.EnsureTopics(t.Context(), specs)
+	must(t, err)
+	c.warm()
+	p := c.serve().ready()
+	counts, err := c.client.Topics(t.Context())
+	must(t, err)
+	for topic, want := range map[string]int{"sms.sent": 3, "sms.replied": 6, "sms.opted_in": 1, "contacts": 4, "rollcall.inbox": 4, "rollcall.segment-changes": 4} {
+		if counts[topic] != want {
+			t.Errorf("%s has %d partitions, want %d", topic, counts[topic], want)
+		}
+	}
+
+	all := populations()[:2]
+	tenants := tenantsOf(all)
+	for _, a := range tenants {
+		a.create(t, p)
+		a.define(t, p, "abcd")
+	}
+	files, _, err := writeFiles(t.TempDir(), history(t, all, 20_000, 1))
+	must(t, err)
+	c.kcatFiles(files, likeJava...)
+	s := c.settled(p)
+	want := c.expect(tenants, 4, nil)
+	compare(t, tenants, c.collect(p, tenants), want, nil)
+	compareOutcomes(t, s, want)
+	c.expectAllCounted(s)
+	// Counted once: however often it is read, the sum of applied and repeated is
+	// that of the records that could be read.
+	readable := int64(0)
+	for _, o := range want.Outcomes {
+		if o.Verdict == naive.Applied || o.Verdict == naive.Repeated {
+			readable++
+		}
+	}
+	inbox := c.ends("rollcall.inbox")["rollcall.inbox"]
+	if got := s.Outcomes["applied"] + s.Outcomes["repeated"]; got != readable+inbox || inbox != s.Outcomes["forwarded"] {
+		t.Errorf("%d records were applied or repeated, want %d; %d were forwarded, %d are in the inbox",
+			got, readable+inbox, s.Outcomes["forwarded"], inbox)
+	}
+}
