@@ -54,6 +54,21 @@ func tryAsk(t *testing.T, p *process, account, method, path string, body any) (i
 	return res.StatusCode, answer, err
 }
 
+// statusWith is how a GET with a token is answered.
+func statusWith(t *testing.T, p *process, token, account, path string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", p.url+path, nil)
+	must(t, err)
+	req.Header.Set("Authorization", "Bearer "+token)
+	if account != "" {
+		req.Header.Set("Rollcall-Account", account)
+	}
+	res, err := httpClient.Do(req)
+	must(t, err)
+	res.Body.Close()
+	return res.StatusCode
+}
+
 func status(t *testing.T, p *process) (s api.Status) {
 	t.Helper()
 	code, body := ask(t, p, "", "GET", "/v1/status", nil)

@@ -46,7 +46,7 @@ func (r *replica) clear(c *catalog.Catalog) {
 var errLost = errors.New("the followed state was replaced")
 
 const (
-	followWait  = time.Second // how long to wait for a changelog entry before looking at the head
+	followWait  = 500 * time.Millisecond // how long to wait for a changelog entry before looking at the head
 	followPage  = 500
 	followRetry = 200 * time.Millisecond
 )

@@ -78,10 +78,7 @@ func (v *View) today(account *catalog.Account) segment.Date {
 // Check answers for each contact, in their order.
 func (v *View) Check(_ context.Context, account, seg string, contacts []string) ([]Membership, Freshness, error) {
 	def := v.Catalog.Account(account)
-	if def == nil || def.Segment(seg) == nil {
-		return nil, v.Freshness(account), ErrNotComposed
-	}
-	if size := v.Size(account, seg); !size.Ready {
+	if !v.composed(def, seg) {
 		return nil, v.Freshness(account), ErrNotComposed
 	}
 	day := v.today(def)
@@ -96,6 +93,22 @@ func (v *View) Check(_ context.Context, account, seg string, contacts []string) 
 		r.mu.RUnlock()
 	}
 	return answers, v.sameDay(account, day, sameDay), nil
+}
+
+// composed tells whether every partition has composed the segment as defined.
+func (v *View) composed(def *catalog.Account, seg string) bool {
+	if def == nil || def.Segment(seg) == nil {
+		return false
+	}
+	for _, r := range v.replicas {
+		r.mu.RLock()
+		behind := r.checkpoint.Definitions <= def.Segment(seg).Version
+		r.mu.RUnlock()
+		if behind {
+			return false
+		}
+	}
+	return true
 }
 
 // sameDay is the freshness of an answer that was read piece by piece: all of it
@@ -155,7 +168,7 @@ const streamChunk = 2000
 // is yielded exactly once; each is looked at when its turn comes.
 func (v *View) Stream(ctx context.Context, account, seg string, q StreamQuery, yield func(contact, cursor string) error) (int64, Freshness, error) {
 	def := v.Catalog.Account(account)
-	if size := v.Size(account, seg); def == nil || !size.Ready {
+	if !v.composed(def, seg) {
 		return 0, v.Freshness(account), ErrNotComposed
 	}
 	at, err := parseCursor(q.Cursor)

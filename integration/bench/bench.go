@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"rollcall/bitmaps"
 	"rollcall/consumers"
 	"rollcall/generate"
 	"rollcall/integration/servers"
@@ -29,7 +30,7 @@ type bench struct {
 
 	people  *generate.Generator
 	history spans            // what is folded from nothing
-	written map[string]int64 // records of the history by topic
+	written map[string]int64 // the account's records by topic
 
 	page    page
 	results results
@@ -134,17 +135,17 @@ func (b *bench) loadHistory(ctx context.Context) (err error) {
 	n := b.people.Counts()
 	b.page.printf("%d contacts, %d days: %d records (%d repeated, %d late, %d bad) in %d partitions, written in %.1f s.\n\n",
 		b.contacts, b.days, n.Records, n.Repeats, n.Late, n.Bad, partitions, time.Since(began).Seconds())
-	b.results.History = b.written
 	return nil
 }
 
 // liveMessages are the next n records of the account's present.
 func (b *bench) liveMessages(n int) []consumers.Message {
-	return some(n, messages(b.people.Live(), map[string]int64{}))
+	return some(n, messages(b.people.Live(), b.written))
 }
 
-// behaviours are how many records of the history are on behaviours.
-func (b *bench) behaviours() (n int64) {
+// events are how many different ones the state has, when records ended so.
+func (b *bench) events(of [bitmaps.Outcomes]int64) int64 {
+	n := -of[bitmaps.Repeated] - of[bitmaps.DeadLettered]
 	for _, topic := range []string{pipeline.TopicSent, pipeline.TopicClicked, pipeline.TopicFailed, pipeline.TopicReplied} {
 		n += b.written[topic]
 	}

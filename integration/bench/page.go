@@ -23,7 +23,6 @@ func (p *page) heading(text string) {
 // results are what results.json holds.
 type results struct {
 	Machine string
-	History map[string]int64 // records by topic
 	Reading []row
 	Redis   *redisResults
 	Idle    []idleResult

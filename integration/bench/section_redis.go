@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -47,16 +48,12 @@ func redisBytes(ctx context.Context, b *bench) error {
 	if err := res.run(ctx, b, "full speed, from nothing", b.task("fold", r, at)); err != nil {
 		return err
 	}
-	if res.Kept, err = readKept(ctx, r.Client); err != nil {
-		return err
-	}
-	first := res.Rates[0]
-	res.Memory, res.Events = first.Use.Memory, b.behaviours()-first.Outcomes[bitmaps.Repeated]-first.Outcomes[bitmaps.DeadLettered]
 	for _, perSecond := range []int{1000, 100} {
 		live := b.liveMessages(perSecond * b.seconds)
 		at = at.plus(live)
-		name := fmt.Sprintf("%d records/s for %d s", perSecond, b.seconds)
-		err := res.while(ctx, b, name, b.task("fold", r, at), func() error { return trickle(ctx, b.producer, perSecond, live) })
+		t, name := b.task("fold", r, at), fmt.Sprintf("%d records/s for %d s", perSecond, b.seconds)
+		t.Profile = filepath.Join(b.profile, fmt.Sprintf("rate-%d.pprof", perSecond))
+		err := res.while(ctx, b, name, t, func() error { return trickle(ctx, b.producer, perSecond, live) })
 		if err != nil {
 			return err
 		}
@@ -73,7 +70,11 @@ func redisBytes(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
+	if res.Kept, err = readKept(ctx, r.Client); err != nil {
+		return err
+	}
 	res.print(b)
+	b.page.printf("Where the time of the pipeline goes at 1,000 records/s:\n%s\n", topFunctions(ctx, filepath.Join(b.profile, "rate-1000.pprof")))
 	return r.stopEarly(b)
 }
 
@@ -122,8 +123,13 @@ func (res *redisResults) print(b *bench) {
 	b.page.printf("At 1,000 records/s nearly every record has a commit of its own. The short runs at a rate may not reach the\n" +
 		"rewriting of fragments, so the aim is held against the longer run of one record a commit, which has it in.\n\n")
 	b.aim(one <= 1024, "bytes to Redis per event at 1,000 records/s (one a commit)", "<= 1024", fmt.Sprintf("%.0f", one))
-	b.page.printf("After the history: %.1f MB used for %d contacts and %d events kept; %d keys, changelogs %.1f MB, fragments %.1f MB:\n",
-		mb(res.Memory), b.contacts, res.Events, res.Rates[0].Use.Keys, mb(res.Kept.Changelog), mb(res.Kept.Fragments))
+	last := &res.Rates[len(res.Rates)-1]
+	res.Events = b.events(last.Outcomes)
+	for _, r := range res.Rates {
+		res.Memory += r.Use.Memory
+	}
+	b.page.printf("In the end: %.1f MB used for %d contacts and %d events kept; %d keys, changelogs %.1f MB, fragments %.1f MB:\n",
+		mb(res.Memory), b.contacts, res.Events, last.Use.Keys, mb(res.Kept.Changelog), mb(res.Kept.Fragments))
 	kinds := slices.SortedFunc(maps.Keys(res.Kept.Kinds), func(x, y string) int { return int(res.Kept.Kinds[y] - res.Kept.Kinds[x]) })
 	for _, kind := range kinds {
 		n := res.Kept.Kinds[kind]

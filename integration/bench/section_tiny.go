@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 )
 
 // tinyResult is what many small accounts cost.
@@ -33,7 +34,7 @@ func tinyAccounts(ctx context.Context, b *bench) error {
 		return err
 	}
 	t := b.task("fold", r, at)
-	t.Definitions.Tiny = b.tiny
+	t.Definitions.Tiny, t.Profile = b.tiny, filepath.Join(b.profile, "tiny.pprof")
 	o, err := spawn(ctx, t, nil)
 	if err != nil {
 		return err
@@ -49,6 +50,7 @@ func tinyAccounts(ctx context.Context, b *bench) error {
 		"The pipeline keeps %.0f B of heap an account.\n\n",
 		res.Records, res.PerCPU, seconds(o.Used.Wall), res.Keys, float64(res.Keys)/n, float64(res.Memory)/n,
 		float64(res.Sent)/float64(res.Records), float64(res.Heap)/n)
+	b.page.printf("Where the time goes:\n%s\n", topFunctions(ctx, t.Profile))
 	if o.Records != at.records() {
 		b.wrong("tiny accounts: %d records of %d", o.Records, at.records())
 	}
