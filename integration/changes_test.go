@@ -121,28 +121,24 @@ func TestSegmentChanges(t *testing.T) {
 		t.Errorf("%d changes change nothing, such as %v", len(f.odd), f.odd[0])
 	}
 
-	t.Run("rebuild", func(t *testing.T) {
-		before := c.ends("rollcall.segment-changes")
-		p.stop()
-		c.wipe()
-		p = c.serve().ready()
-		c.settled(p)
-		compare(t, tenants, c.collect(p, tenants), c.expect(tenants, 8, nil), nil)
-		time.Sleep(2 * time.Second) // for what would be published
-		if after := c.ends("rollcall.segment-changes"); !maps.Equal(before, after) {
-			t.Errorf("after a rebuild %v changes are published, before there were %v", after, before)
-		}
-		f := c.follow()
-		if len(f.odd) > 0 {
-			t.Errorf("%d changes change nothing, such as %v", len(f.odd), f.odd[0])
-		}
-	})
+	// Redis is lost: the same members are entered once more, in silence.
+	before := c.ends("rollcall.segment-changes")
+	p.stop()
+	c.wipe()
+	p = c.serve().ready()
+	c.settled(p)
+	compare(t, tenants, c.collect(p, tenants), c.expect(tenants, 8, nil), nil)
+	time.Sleep(2 * time.Second) // for what would be published
+	if after := c.ends("rollcall.segment-changes"); !maps.Equal(before, after) {
+		t.Errorf("after a rebuild %v changes are published, before there were %v", after, before)
+	}
 
-	t.Run("go on", func(t *testing.T) {
-		files, _, err := writeFiles(t.TempDir(), history(t, all, 5_000, 9))
-		must(t, err)
-		c.kcatFiles(files, likeJava...)
-		c.settled(p)
-		c.followedTo(tenants, c.collect(p, tenants))
-	})
+	files, _, err = writeFiles(t.TempDir(), history(t, all, 5_000, 9))
+	must(t, err)
+	c.kcatFiles(files, likeJava...)
+	c.settled(p)
+	f = c.followedTo(tenants, c.collect(p, tenants))
+	if len(f.odd) > 0 || len(f.times) != f.records {
+		t.Errorf("after a rebuild: %d changes with %d different ids; %d change nothing: %.3q", f.records, len(f.times), len(f.odd), f.odd)
+	}
 }

@@ -40,7 +40,7 @@ func TestForwarding(t *testing.T) {
 	compare(t, tenants, got, want, nil)
 	compareOutcomes(t, s, want)
 	c.expectAllCounted(s)
-	c.expectDeadLetters()
+	c.expectDeadLetters(s, 0)
 	if s.Outcomes["forwarded"] < int64(n/2) {
 		t.Errorf("only %d records were forwarded", s.Outcomes["forwarded"])
 	}

@@ -105,7 +105,7 @@ func TestMillion(t *testing.T) {
 		t.Log("under the race detector: compared the contacts whose hash is 0 mod 4, with all records of theirs")
 	}
 	c.expectAllCounted(s)
-	c.expectDeadLetters()
+	c.expectDeadLetters(s, 0)
 	if s.Outcomes["forwarded"] != 0 {
 		t.Errorf("%d records were forwarded, though all were partitioned as Java does", s.Outcomes["forwarded"])
 	}
@@ -159,35 +159,4 @@ func (c *cluster) total(topics []string) (n int64) {
 		n += end
 	}
 	return n
-}
-
-// expectDeadLetters looks up for each dead letter the record that it says it is.
-func (c *cluster) expectDeadLetters() {
-	c.t.Helper()
-	type place struct{ topic, partition, offset string }
-	letters := map[place][2]string{}
-	c.read(func(r *consumers.Record) {
-		header := func(name string) string { v, _ := r.Header("rollcall-error-" + name); return string(v) }
-		if header("code") == "" || header("time") == "" {
-			c.t.Errorf("a dead letter without code or time: %v", r.Headers())
-		}
-		at := place{header("topic"), header("partition"), header("offset")}
-		if _, again := letters[at]; again {
-			c.t.Errorf("two dead letters of %v", at)
-		}
-		letters[at] = [2]string{string(r.Key), string(r.Value)}
-	}, "rollcall.dead-letters")
-	found := 0
-	c.read(func(r *consumers.Record) {
-		at := place{r.Topic, fmt.Sprint(r.Partition), fmt.Sprint(r.Offset)}
-		if letter, ok := letters[at]; ok {
-			found++
-			if letter != [2]string{string(r.Key), string(r.Value)} {
-				c.t.Errorf("the dead letter of %v has other bytes", at)
-			}
-		}
-	}, sources...)
-	if found != len(letters) {
-		c.t.Errorf("%d of %d dead letters are of no record", len(letters)-found, len(letters))
-	}
 }

@@ -14,9 +14,9 @@ func TestOneServer(t *testing.T) {
 	c := newCluster(t)
 	c.warm()
 	p := c.serve().ready()
-	t.Run("opt-out", func(t *testing.T) { testOptOut(t, c, p) })
-	t.Run("erase", func(t *testing.T) { testErase(t, c, p) })
-	t.Run("command line", func(t *testing.T) { testCommandLine(t, c, p) })
+	t.Run("opt-out", func(t *testing.T) { testOptOut(t, c.with(t), p) })
+	t.Run("erase", func(t *testing.T) { testErase(t, c.with(t), p) })
+	t.Run("command line", func(t *testing.T) { testCommandLine(t, c.with(t), p) })
 	c.expectAllCounted(c.settled(p))
 }
 

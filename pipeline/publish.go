@@ -113,15 +113,25 @@ func (p *publisher) resume(ctx context.Context, t *Task, told progress) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Nonce != "" {
-			continue
+		if err := t.state.eachOf(&e, bitmaps.OpForget, recallFormer); err != nil {
+			return err
 		}
-		if err := t.state.recollect(e); err != nil {
+	}
+	for _, e := range entries {
+		if err := t.state.eachOf(&e, bitmaps.OpMembers, t.state.collect); err != nil {
 			return err
 		}
 		p.take(e.Seq, t)
 	}
 	return nil
+}
+
+// recallFormer notes the id that an erased contact had: entries before that
+// tell of its number only.
+func recallFormer(a *account, op *bitmaps.Op) {
+	if op.Flag {
+		a.former[op.Number] = op.Name
+	}
 }
 
 // take keeps the changes of a commit until they can be told.
@@ -142,18 +152,18 @@ func (t *Task) position(seq uint64, c *bitmaps.Checkpoint) progress {
 	}
 }
 
-// recollect collects the changes of a stored entry again.
-func (s *state) recollect(e bitmaps.Entry) error {
+// eachOf calls fn for the ops of a kind in a stored entry, unless their account
+// was deleted since.
+func (s *state) eachOf(e *bitmaps.Entry, code bitmaps.Code, fn func(*account, *bitmaps.Op)) error {
+	if e.Nonce != "" {
+		return nil
+	}
 	var a *account
 	return bitmaps.EachOp(e.Ops, func(op *bitmaps.Op) error {
-		switch {
-		case op.Code == bitmaps.OpAccount:
+		if op.Code == bitmaps.OpAccount {
 			a = s.accounts[op.Name]
-		case a == nil: // deleted since
-		case op.Code == bitmaps.OpForget && op.Flag:
-			a.former[op.Number] = op.Name
-		case op.Code == bitmaps.OpMembers:
-			s.collect(a, op)
+		} else if op.Code == code && a != nil {
+			fn(a, op)
 		}
 		return nil
 	})

@@ -16,16 +16,17 @@ import (
 
 // latencies are times from just before a record is produced.
 type latencies struct {
-	Acked []time.Duration // until the broker acknowledged it
-	Bare  []time.Duration // until a consumer that does nothing else had it
-	View  []time.Duration // until a View over Redis answered that the contact is a member
+	Acked  []time.Duration // until the broker acknowledged it
+	Bare   []time.Duration // until a consumer that does nothing else had it
+	View   []time.Duration // until a View over Redis answered that the contact is a member
+	Commit []time.Duration // of a commit's round trip to Redis, all along
 }
 
 const (
 	latencyRate   = 1000 // records a second
 	warmUp        = 2    // seconds of each kind that don't count
 	probedSegment = "opted-in"
-	lookEvery     = 100 * time.Microsecond
+	lookEvery     = 200 * time.Microsecond
 )
 
 // stopwatch times records by number, from began to seen.
@@ -101,15 +102,21 @@ func measureLatency(ctx context.Context, t *task) (*outcome, error) {
 		return nil, err
 	}
 	defer d.stop()
-	store, closeStore := storeIn(t.redis())
-	defer closeStore()
+	writing, following := t.redis(), t.redis()
+	defer writing.Close()
+	defer following.Close()
+	commits := &commitTimes{}
+	writing.AddHook(commits)
+	store, _ := storeIn(writing)
+	replica, _ := storeIn(following)
 	config := t.config(c, d, store)
 	config.Now = time.Now
 	p := &prober{
 		task: t, client: c, producer: c.Producer(consumers.ProducerConfig{Concurrency: inFlight}),
 		bare: newStopwatch(), seg: newStopwatch(), acked: newStopwatch(),
 		view: pipeline.NewView(pipeline.ViewConfig{
-			Partitions: partitions, Store: store, Catalog: d.Catalog, Ends: kafkaEnds{c, d}, MaxStaleness: 10 * time.Second, Now: time.Now,
+			Partitions: partitions, Store: replica, Catalog: d.Catalog, Ends: kafkaEnds{c, d},
+			MaxStaleness: 10 * time.Second, Now: time.Now,
 		}),
 	}
 	background, stop := context.WithCancel(ctx)
@@ -121,6 +128,9 @@ func measureLatency(ctx context.Context, t *task) (*outcome, error) {
 	stop()
 	if other := g.Wait(); other != nil {
 		err = other
+	}
+	if err == nil {
+		o.Latency.Commit = commits.took
 	}
 	return o, err
 }

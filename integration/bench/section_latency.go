@@ -11,6 +11,7 @@ type latencyResult struct {
 	Samples                      int
 	AckP50, AckP99               float64
 	BareP50, BareP99             float64
+	CommitP50, CommitP99 float64
 	MembershipP50, MembershipP99 float64
 	MembershipMost, BareMost     float64
 	PublishingChanges            bool
@@ -30,14 +31,17 @@ func latency(ctx context.Context, b *bench) error {
 		Samples: len(l.View), PublishingChanges: b.publish,
 		AckP50: millis(quantile(l.Acked, 0.5)), AckP99: millis(quantile(l.Acked, 0.99)),
 		BareP50: millis(quantile(l.Bare, 0.5)), BareP99: millis(quantile(l.Bare, 0.99)), BareMost: millis(quantile(l.Bare, 1)),
-		MembershipP50: millis(quantile(l.View, 0.5)), MembershipP99: millis(quantile(l.View, 0.99)), MembershipMost: millis(quantile(l.View, 1)),
+		CommitP50, CommitP99 float64
+	MembershipP50: millis(quantile(l.View, 0.5)), MembershipP99: millis(quantile(l.View, 0.99)), MembershipMost: millis(quantile(l.View, 1)),
 	}
+	res.CommitP50, res.CommitP99 = millis(quantile(l.Commit, 0.5)), millis(quantile(l.Commit, 0.99))
 	b.results.Latency = res
 	b.page.printf("%-52s %8s %9s %9s %9s\n", "from just before a record is produced", "samples", "p50 ms", "p99 ms", "most ms")
 	for _, line := range []struct {
 		name string
 		of   []time.Duration
-	}{{"until it is acknowledged", l.Acked}, {"until a bare consumer has it", l.Bare}, {"until a View over Redis says that it is a member", l.View}} {
+	}{{"until it is acknowledged", l.Acked}, {"until a bare consumer has it", l.Bare}, {"until a View over Redis says that it is a member", l.View},
+		{"(a commit's round trip to Redis takes)", l.Commit}} {
 		b.page.printf("%-52s %8d %9.2f %9.2f %9.2f\n", line.name, len(line.of),
 			millis(quantile(line.of, 0.5)), millis(quantile(line.of, 0.99)), millis(quantile(line.of, 1)))
 	}
