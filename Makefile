@@ -26,7 +26,9 @@ test: lint ## check and test everything; ROLLCALL_REQUIRE_SERVERS=1 fails where 
 	@servers=$$(mktemp) && trap 'rm -f "$$servers"' EXIT; \
 	echo '$(GO) test -p 1 $(TEST_FLAGS) ./...'; \
 	ROLLCALL_SERVERS_LOG=$$servers $(GO) test -p 1 $(TEST_FLAGS) ./...; \
-	status=$$?; sort -u "$$servers"; exit $$status
+	status=$$?; \
+	if [ $$status = 0 ]; then $(GO) test ./pipeline -run TestHistories -histories 2000; status=$$?; fi; \
+	sort -u "$$servers"; exit $$status
 
 lint: ## gofmt and go vet
 	@unformatted=$$(gofmt -l $(GO_FILES)); \

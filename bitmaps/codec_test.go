@@ -223,7 +223,9 @@ func decodeDay(data []byte) (any, error) {
 
 func drawNames(t *rapid.T) []string { return drawSlice(t, "names", ChunkSize, drawText) }
 
-func drawText(t *rapid.T) string { return strings.ToValidUTF8(rapid.StringN(0, 60, 200).Draw(t, "text"), "") }
+func drawText(t *rapid.T) string {
+	return strings.ToValidUTF8(rapid.StringN(0, 60, 200).Draw(t, "text"), "")
+}
 
 var drawTime = rapid.Int64Range(0, 1<<50) // Unix ms
 
