@@ -1,0 +1,165 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// objectSeeds are objects, and what is almost one.
+var objectSeeds = []string{
+	`{}`, ` { } `, "\t\r\n{\"id\" : \"a\" ,\"at\":null}\n", `{"id":"a","account":"acme","contact":"c-1","message":"m-1","at":"2026-01-01T00:00:00Z"}`,
+	`{"member":true}`, `{"member":false,"member":true}`, `{"member":"true"}`, `{"id":true}`, `{"id":"a","id":null}`, `{"id":null,"id":"b"}`,
+	`{"id":true,"id":"b"}`, `{"member":null}`, `{"id":"ζ"}`, "{\"id\":\"\xff\"}", "{\"id\":\"\x1f\"}", `{"id":"\n"}`, `{"id":"\ud800"}`,
+	`{"\u0069d":"a"}`, `{"ID":"a"}`, `{"id":1}`, `{"x":-1.5e9}`, `{"x":[1,{"id":"b"}]}`, `{"x":{"id":"b"},"id":"a"}`, `{"id":"a",}`, `{,}`,
+	`{"id"}`, `{"id":}`, `{"id":"a" "at":"b"}`, `{"id":"a"}}`, `{"id":"a"} x`, `{"id":tru}`, `{"id":truee}`, `{"id":"a`, `{"":"a"}`, `[]`, `null`,
+	``, `"id"`, "\ufeff{}", "{\"id\":\"\u2028\x7f\"}", "{\u00a0}", "{\"id\":\"a\"\v}", `{"url":"a","url":null}`,
+}
+
+// checkScan holds scan against parse: what scan accepts, both read alike.
+func checkScan(t interface{ Fatalf(string, ...any) }, data []byte) (scanned bool) {
+	var plain, full, read object
+	if !plain.scan(data) {
+		return false
+	}
+	if !full.parse(data) {
+		t.Fatalf("scan reads %q, which is no object", data)
+	}
+	if got, want := describe(&plain), describe(&full); got != want {
+		t.Fatalf("%q is %s for scan, %s for parse", data, got, want)
+	}
+	if !read.read(data) || describe(&read) != describe(&full) {
+		t.Fatalf("%q is %s for read, %s for parse", data, describe(&read), describe(&full))
+	}
+	return true
+}
+
+// describe is all of an object that a decoder looks at.
+func describe(o *object) string {
+	var b strings.Builder
+	for f := range fieldCount {
+		fmt.Fprintf(&b, "%t/%t/%q ", o.present.has(f), o.wrong.has(f), o.text[f])
+	}
+	if o.present.has(fieldMember) && !o.wrong.has(fieldMember) {
+		fmt.Fprint(&b, o.member)
+	}
+	return b.String()
+}
+
+func TestScanReadsWhatParseReads(t *testing.T) {
+	for _, s := range objectSeeds {
+		checkScan(t, []byte(s))
+	}
+	scanned := 0
+	rapid.Check(t, func(t *rapid.T) {
+		if checkScan(t, drawObject(t)) {
+			scanned++
+		}
+	})
+	if scanned == 0 {
+		t.Error("nothing was scanned")
+	}
+}
+
+// Every value that the encoder writes without escapes or numbers is scanned,
+// not parsed: that is what makes it fast.
+func TestScanTakesThePlainCase(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		value := map[string]any{}
+		for _, name := range rapid.SliceOfDistinct(rapid.SampledFrom(fieldNames), rapid.ID).Draw(t, "names") {
+			value[name] = rapid.SampledFrom([]any{"a", "", "ζ/1", "+1 (201) 555-0123", true, false, nil}).Draw(t, "value")
+		}
+		data, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !checkScan(t, data) {
+			t.Fatalf("%s is not scanned", data)
+		}
+	})
+}
+
+func FuzzScan(f *testing.F) {
+	for _, s := range objectSeeds {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { checkScan(t, data) })
+}
+
+var fieldNames = []string{"id", "account", "contact", "message", "at", "url", "reason", "message_name", "source", "phone", "region", "list",
+	"kind", "name", "member"}
+
+func TestKnownFieldsHaveNames(t *testing.T) {
+	seen := map[field]bool{}
+	for _, name := range fieldNames {
+		f, ok := knownField([]byte(name))
+		if !ok || seen[f] {
+			t.Errorf("%s: %d, %t", name, f, ok)
+		}
+		seen[f] = true
+	}
+	if len(seen) != int(fieldCount) {
+		t.Errorf("%d fields of %d have names", len(seen), fieldCount)
+	}
+}
+
+// drawObject writes an object as nobody's encoder would: odd spaces, escapes,
+// doubled names, nested values, and now and then a byte that is wrong.
+func drawObject(t *rapid.T) []byte {
+	var b strings.Builder
+	space := func() { b.WriteString(rapid.SampledFrom([]string{"", "", "", " ", "\t\n", "\r \n"}).Draw(t, "space")) }
+	space()
+	b.WriteByte('{')
+	for i := range rapid.IntRange(0, 6).Draw(t, "fields") {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		space()
+		b.WriteString(drawName(t))
+		space()
+		b.WriteByte(':')
+		space()
+		b.WriteString(drawValue(t, 2))
+		space()
+	}
+	b.WriteByte('}')
+	space()
+	return spoil(t, []byte(b.String()))
+}
+
+func drawName(t *rapid.T) string {
+	name := rapid.SampledFrom(append([]string{"x", "Id", ""}, fieldNames...)).Draw(t, "name")
+	if rapid.IntRange(0, 9).Draw(t, "escaped") == 0 && name != "" {
+		return fmt.Sprintf(`"\u%04x%s"`, name[0], name[1:])
+	}
+	return `"` + name + `"`
+}
+
+func drawValue(t *rapid.T, depth int) string {
+	kind := rapid.IntRange(0, 12).Draw(t, "kind")
+	switch {
+	case kind < 6:
+		return rapid.SampledFrom([]string{`""`, `"a"`, `"ζ"`, `"a b"`, `"{}:,"`, `"2026-01-01T00:00:00Z"`, "\"\x7f\""}).Draw(t, "plain")
+	case kind == 6:
+		return rapid.SampledFrom([]string{`"\""`, `"\u03b6"`, `"\ud83d\ude00"`, `"\ud800"`, `"\\"`, `"\/"`}).Draw(t, "escaped")
+	case kind < 10:
+		return rapid.SampledFrom([]string{"true", "false", "null"}).Draw(t, "word")
+	case kind == 10 || depth == 0:
+		return rapid.SampledFrom([]string{"0", "-1", "1.5", "1e999", "12345678901234567890"}).Draw(t, "number")
+	case kind == 11:
+		return "[" + drawValue(t, depth-1) + " , " + drawValue(t, depth-1) + "]"
+	}
+	return "{" + drawName(t) + ":" + drawValue(t, depth-1) + "}"
+}
+
+// spoil overwrites a byte in one of four.
+func spoil(t *rapid.T, data []byte) []byte {
+	if rapid.IntRange(0, 3).Draw(t, "spoil") == 0 {
+		at := rapid.IntRange(0, len(data)-1).Draw(t, "at")
+		data[at] = rapid.SampledFrom([]byte("\xff\x00\x1f\\\"{}[]:, 1tn\xc3")).Draw(t, "by")
+	}
+	return data
+}

@@ -1,0 +1,98 @@
+package pipeline
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// country is a small number for an ISO 3166-1 code; 0 is none. The numbers
+// hold within a process: what is stored is the code.
+type country uint8
+
+var (
+	countryCodes  = sortedRegions()
+	countryByCode = indexCountries()
+)
+
+func sortedRegions() []string {
+	codes := []string{""}
+	for code := range phonenumbers.GetSupportedRegions() {
+		codes = append(codes, code)
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+func indexCountries() map[string]country {
+	index := make(map[string]country, len(countryCodes))
+	for i, code := range countryCodes {
+		index[code] = country(i)
+	}
+	return index
+}
+
+func (c country) String() string { return countryCodes[c] }
+
+// phoneFacts derives from a phone, as its owner typed it, whether it is valid
+// and in which country. The number itself goes no further.
+func phoneFacts(phone, region string) (valid bool, in country) {
+	number := parseNANP(phone, region)
+	if number == nil {
+		parsed, err := phonenumbers.Parse(phone, region)
+		if err != nil {
+			return false, 0
+		}
+		number = parsed
+	}
+	code := phonenumbers.GetRegionCodeForNumber(number) // IsValidNumber would look for it once more
+	if code != "US" && !phonenumbers.IsValidNumberForRegion(number, code) {
+		// That the numbers of +1 are in the US is found out by validating them.
+		return false, 0
+	}
+	return true, countryByCode[code]
+}
+
+const nanpDigits = 10
+
+// parseNANP reads the plain ways to write a number of the North American
+// Numbering Plan, where the library's general parser would find the same. It is
+// nil where that is not sure.
+func parseNANP(phone, region string) *phonenumbers.PhoneNumber {
+	national, digits, separated := uint64(0), 0, true
+	rest, international := strings.CutPrefix(phone, "+1")
+	if !international && !isNANP[region] {
+		return nil
+	}
+	for _, c := range []byte(rest) {
+		switch {
+		case c >= '0' && c <= '9':
+			if digits == 0 && c < '2' {
+				return nil // a prefix, perhaps
+			}
+			national, digits, separated = national*10+uint64(c-'0'), digits+1, false
+		case (c == ' ' || c == '-' || c == '.') && !separated:
+			separated = true
+		case c == ' ' && digits == 0 && international && rest[0] == ' ':
+			international = false // one space after the prefix
+		default:
+			return nil
+		}
+	}
+	if digits != nanpDigits || separated {
+		return nil
+	}
+	one := int32(1)
+	return &phonenumbers.PhoneNumber{CountryCode: &one, NationalNumber: &national}
+}
+
+var isNANP = func() map[string]bool {
+	regions := map[string]bool{}
+	for _, code := range countryCodes {
+		if code != "" && phonenumbers.GetCountryCodeForRegion(code) == 1 {
+			regions[code] = true
+		}
+	}
+	return regions
+}()
