@@ -100,7 +100,9 @@ func TestCrashes(t *testing.T) {
 	// right compares all that is known with the naive way.
 	right := func(p *process, what string) {
 		t.Helper()
+		began := time.Now()
 		s := c.settled(p)
+		t.Logf("%s: settled after %v", what, time.Since(began).Round(100*time.Millisecond))
 		got := c.collect(p, tenants)
 		compare(t, tenants, got, c.expect(append(tenants, witnessed), 8, nil), nil)
 		c.expectAllCounted(s)

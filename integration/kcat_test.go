@@ -31,9 +31,12 @@ func (c *cluster) kcat(topic string, lines io.Reader, args ...string) {
 }
 
 func (c *cluster) tryKcat(topic string, lines io.Reader, args ...string) (problem string) {
-	cmd := exec.CommandContext(c.t.Context(), c.kcatPath,
-		append([]string{"-P", "-b", c.kafka.Addr(), "-t", topic, "-K", delimiter}, args...)...)
-	cmd.Stdin = lines
+	return c.runKcat(lines, append([]string{"-P", "-b", c.kafka.Addr(), "-t", topic, "-K", delimiter}, args...))
+}
+
+func (c *cluster) runKcat(stdin io.Reader, args []string) (problem string) {
+	cmd := exec.CommandContext(c.t.Context(), c.kcatPath, args...)
+	cmd.Stdin = stdin
 	out, err := cmd.CombinedOutput()
 	if err != nil || bytes.Contains(out, []byte("failed")) {
 		return string(out) + ": exit " + cmd.ProcessState.String()

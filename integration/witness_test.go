@@ -19,6 +19,7 @@ type witness struct {
 	wg    sync.WaitGroup
 
 	mu       sync.Mutex
+	began    time.Time // of what is counted
 	right    int
 	notFresh int
 	refused  int      // no connection, or cut off
@@ -48,7 +49,7 @@ func newWitness(t *testing.T, c *cluster, p *process) *witness {
 	c.kcat("sms.opted_in", &optIns, likeJava...)
 	c.kcat("sms.opted_out", &optOuts)
 	c.settled(p)
-	w := &witness{done: make(chan struct{})}
+	w := &witness{done: make(chan struct{}), began: time.Now()}
 	w.asked.Store(p)
 	w.wg.Go(func() { w.run(t) })
 	t.Cleanup(w.stop)
@@ -101,11 +102,12 @@ func (w *witness) report(t *testing.T, what string) (notFresh int) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t.Logf("%s: %d answers were right, %d not fresh; %d requests got none", what, w.right, w.notFresh, w.refused)
+	t.Logf("%s, %v: %d answers were right, %d not fresh; %d requests got none", what,
+		time.Since(w.began).Round(100*time.Millisecond), w.right, w.notFresh, w.refused)
 	for _, odd := range w.odd {
 		t.Errorf("%s: a wrong answer: %s", what, odd)
 	}
 	notFresh = w.notFresh
-	w.right, w.notFresh, w.refused, w.odd = 0, 0, 0, nil
+	w.began, w.right, w.notFresh, w.refused, w.odd = time.Now(), 0, 0, 0, nil
 	return notFresh
 }

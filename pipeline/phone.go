@@ -57,14 +57,21 @@ func phoneFacts(phone, region string) (valid bool, in country) {
 const nanpDigits = 10
 
 // parseNANP reads the plain ways to write a number of the North American
-// Numbering Plan, where the library's general parser would find the same. It is
-// nil where that is not sure.
+// Numbering Plan - 2125550123, 212-555-0123, (212) 555-0123, +1 and any of them
+// - where the library's general parser would find the same. It is nil where
+// that is not sure.
 func parseNANP(phone, region string) *phonenumbers.PhoneNumber {
-	national, digits, separated := uint64(0), 0, true
 	rest, international := strings.CutPrefix(phone, "+1")
 	if !international && !isNANP[region] {
 		return nil
 	}
+	if international {
+		rest = strings.TrimPrefix(strings.TrimPrefix(rest, " "), "-")
+	}
+	if len(rest) > 5 && rest[0] == '(' && rest[4] == ')' {
+		rest = rest[1:4] + "-" + strings.TrimPrefix(rest[5:], " ")
+	}
+	national, digits, separated := uint64(0), 0, true
 	for _, c := range []byte(rest) {
 		switch {
 		case c >= '0' && c <= '9':
@@ -74,8 +81,6 @@ func parseNANP(phone, region string) *phonenumbers.PhoneNumber {
 			national, digits, separated = national*10+uint64(c-'0'), digits+1, false
 		case (c == ' ' || c == '-' || c == '.') && !separated:
 			separated = true
-		case c == ' ' && digits == 0 && international && rest[0] == ' ':
-			international = false // one space after the prefix
 		default:
 			return nil
 		}

@@ -11,10 +11,7 @@ import (
 	"os/exec"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"rollcall/bitmaps"
-	"rollcall/consumers"
 )
 
 // task is what a child process is to do. Each measurement has a process of its
@@ -124,26 +121,4 @@ func serveParent(ctx context.Context) error {
 		return err
 	}
 	return say(o)
-}
-
-// redis connects to the Redis of a task, nil if it has none.
-func (t *task) redis() *redis.Client {
-	if t.Redis == "" {
-		return nil
-	}
-	return redis.NewClient(&redis.Options{Addr: t.Redis, MaxRetries: -1, PoolSize: 3 * partitions})
-}
-
-// storeIn is the pipeline's store; without a Redis it keeps nothing.
-func storeIn(client *redis.Client) (*bitmaps.Store, func()) {
-	if client == nil {
-		return bitmaps.Discard(), func() {}
-	}
-	return bitmaps.NewStore(client, "rollcall"), func() { _ = client.Close() }
-}
-
-// kafkaLog is where the pipeline writes what it can't recompute.
-type kafkaLog struct {
-	*consumers.Client
-	*consumers.Producer
 }

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"math"
-	"time"
 
-	"rollcall/bitmaps"
 	"rollcall/consumers"
 	"rollcall/pipeline"
 )
@@ -38,44 +35,19 @@ func (f *folder) take(ctx context.Context, batch *consumers.Batch) (bool, error)
 	return f.task.Compose(ctx)
 }
 
-// config is the pipeline's configuration in a child process.
-func (t *task) config(c *consumers.Client, d *defined, store *bitmaps.Store) pipeline.Config {
-	config := pipeline.Config{
-		Partitions: partitions, Store: store, Log: kafkaLog{c, c.Producer(consumers.ProducerConfig{})},
-		Catalog: d.Catalog, CatchUp: d.log.CaughtUp, Now: t.now, Publish: t.Publish,
-	}
-	if t.Redis == "" {
-		// What is not stored can't be read back: everything stays in memory.
-		config.Limits = pipeline.Limits{Changelog: math.MaxInt, Loaded: math.MaxInt}
-	}
-	return config
-}
-
-// now stands still, so that no midnight comes between two runs.
-func (t *task) now() time.Time { return t.Definitions.Now }
-
 // foldTasks is the product's main flow: read, decode, fold, maintain, commit.
 func foldTasks(ctx context.Context, t *task) (*outcome, error) {
-	c, err := openKafka(t.Kafka)
+	s, err := t.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
-	d, err := t.Definitions.define(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer d.stop()
-	client := t.redis()
-	store, closeStore := storeIn(client)
-	defer closeStore()
-	config := t.config(c, d, store)
+	defer s.close()
 	folders := make([]*folder, partitions)
-	r := &race{task: t, redis: client, worker: func(number int32) worker {
-		folders[number] = &folder{config: config, spans: t.Spans}
+	r := &race{task: t, redis: s.redis, worker: func(number int32) worker {
+		folders[number] = &folder{config: s.config, spans: t.Spans}
 		return folders[number]
 	}}
-	o, err := r.run(ctx, c)
+	o, err := r.run(ctx, s.client)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +57,7 @@ func foldTasks(ctx context.Context, t *task) (*outcome, error) {
 		}
 	}
 	if t.Answers {
-		o.Answers, err = storedAnswers(ctx, store, d, t.now())
+		o.Answers, err = storedAnswers(ctx, s.store, s.defined, t.now())
 	}
 	return o, err
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"rollcall/bitmaps"
 	"rollcall/consumers"
 	"rollcall/pipeline"
 )
@@ -29,61 +29,10 @@ const (
 	lookEvery     = 200 * time.Microsecond
 )
 
-// stopwatch times records by number, from began to seen.
-type stopwatch struct {
-	mu    sync.Mutex
-	began map[int]time.Time
-	took  map[int]time.Duration
-}
-
-func newStopwatch() *stopwatch {
-	return &stopwatch{began: map[int]time.Time{}, took: map[int]time.Duration{}}
-}
-
-func (s *stopwatch) begin(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.began[n] = time.Now()
-}
-
-func (s *stopwatch) end(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if began, ok := s.began[n]; ok {
-		s.took[n] = time.Since(began)
-		delete(s.began, n)
-	}
-}
-
-// running are the numbers that have begun and not ended.
-func (s *stopwatch) running(dst []int) []int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	dst = dst[:0]
-	for n := range s.began {
-		dst = append(dst, n)
-	}
-	return dst
-}
-
-// from are the times of the numbers that are not below first.
-func (s *stopwatch) from(first int) []time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []time.Duration
-	for n, d := range s.took {
-		if n >= first {
-			out = append(out, d)
-		}
-	}
-	return out
-}
-
 // prober produces records one by one, in blocks of a second: by turns one for a
 // bare consumer and one for the pipeline, so that neither is in the other's way.
 type prober struct {
 	task      *task
-	client    *consumers.Client
 	producer  *consumers.Producer
 	view      *pipeline.View
 	bare, seg *stopwatch
@@ -92,36 +41,20 @@ type prober struct {
 
 // measureLatency goes on from the state that Redis holds.
 func measureLatency(ctx context.Context, t *task) (*outcome, error) {
-	c, err := openKafka(t.Kafka)
+	s, err := t.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
-	d, err := t.Definitions.define(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer d.stop()
-	writing, following := t.redis(), t.redis()
-	defer writing.Close()
-	defer following.Close()
+	defer s.close()
+	s.config.Now = time.Now
 	commits := &commitTimes{}
-	writing.AddHook(commits)
-	store, _ := storeIn(writing)
-	replica, _ := storeIn(following)
-	config := t.config(c, d, store)
-	config.Now = time.Now
-	p := &prober{
-		task: t, client: c, producer: c.Producer(consumers.ProducerConfig{Concurrency: inFlight}),
-		bare: newStopwatch(), seg: newStopwatch(), acked: newStopwatch(),
-		view: pipeline.NewView(pipeline.ViewConfig{
-			Partitions: partitions, Store: replica, Catalog: d.Catalog, Ends: kafkaEnds{c, d},
-			MaxStaleness: 10 * time.Second, Now: time.Now,
-		}),
-	}
+	s.redis.AddHook(commits)
+	following := t.redis() // connections of its own, as in another process
+	defer following.Close()
+	p := newProber(s, bitmaps.NewStore(following, "rollcall"))
 	background, stop := context.WithCancel(ctx)
 	g, background := errgroup.WithContext(background)
-	g.Go(func() error { return servePipeline(background, c, config) })
+	g.Go(func() error { return s.serve(background) })
 	g.Go(func() error { return p.view.Run(background) })
 	g.Go(func() error { return p.consume(background) })
 	o, err := p.measure(background)
@@ -133,6 +66,17 @@ func measureLatency(ctx context.Context, t *task) (*outcome, error) {
 		o.Latency.Commit = commits.took
 	}
 	return o, err
+}
+
+func newProber(s *session, store *bitmaps.Store) *prober {
+	return &prober{
+		task: s.task, producer: s.client.Producer(consumers.ProducerConfig{Concurrency: inFlight}),
+		bare: newStopwatch(), seg: newStopwatch(), acked: newStopwatch(),
+		view: pipeline.NewView(pipeline.ViewConfig{
+			Partitions: partitions, Store: store, Catalog: s.defined.Catalog, Ends: kafkaEnds{s.client, s.defined},
+			MaxStaleness: 10 * time.Second, Now: time.Now,
+		}),
+	}
 }
 
 func (p *prober) measure(ctx context.Context) (*outcome, error) {
@@ -205,13 +149,17 @@ func (p *prober) enterContacts(ctx context.Context, n int) error {
 	if _, err := p.producer.Write(ctx, all); err != nil {
 		return err
 	}
-	written := time.Now()
+	return p.awaitFresh(ctx, time.Now())
+}
+
+// awaitFresh returns when the View has all that was written before a moment.
+func (p *prober) awaitFresh(ctx context.Context, written time.Time) error {
 	for {
 		f := p.view.Freshness(account)
 		if f.Fresh && f.AsOf.After(written) {
 			return nil
 		}
-		if time.Since(written) > time.Minute {
+		if time.Since(written) > 2*time.Minute {
 			return fmt.Errorf("the view is not fresh: %q", f.Missing)
 		}
 		select {

@@ -4,16 +4,18 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
+
+	"rollcall/integration/servers"
 )
 
-// describeMachine says what the figures were measured on. Kafka's version is
-// that of package servers, which says it when it starts.
+// describeMachine says what the figures were measured on.
 func describeMachine() string {
-	return fmt.Sprintf("%d cores (%s), %s memory, %s %s/%s; Kafka 4.1.0, one broker; %s. All on one machine.",
+	return fmt.Sprintf("%d cores (%s), %s memory, %s %s/%s; %s, one broker; %s. All on one machine.",
 		runtime.NumCPU(), procField("/proc/cpuinfo", "model name"), procField("/proc/meminfo", "MemTotal"),
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, redisVersion())
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, kafkaVersion(), redisVersion())
 }
 
 // procField is the first value of that name in a file of /proc.
@@ -28,6 +30,15 @@ func procField(file, name string) string {
 		}
 	}
 	return "unknown"
+}
+
+// kafkaVersion is that of the directory with Kafka's jars.
+func kafkaVersion() string {
+	dir, err := servers.KafkaJars()
+	if err != nil {
+		return "Kafka in a container"
+	}
+	return strings.Replace(filepath.Base(dir), "kafka-", "Kafka ", 1)
 }
 
 func redisVersion() string {

@@ -57,7 +57,7 @@ func (b *bench) finish(file string) error {
 		if !a.Reached {
 			verdict = "NOT REACHED"
 		}
-		b.page.printf("%s  %-58s aim %-22s got %s\n", verdict, a.What, a.Want, a.Got)
+		b.page.printf("%s  %-62s aim %-28s got %s\n", verdict, a.What, a.Want, a.Got)
 	}
 	b.page.printf("\nResults in %s\n", file)
 	out, err := json.MarshalIndent(b.results, "", "  ")

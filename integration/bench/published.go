@@ -78,35 +78,27 @@ func (l *changeLog) answers(all []namedSegment) map[string]string {
 // foldPublished folds without Redis once more, not to be measured but to see the
 // members: they are what the published changes add up to.
 func foldPublished(ctx context.Context, t *task) (*outcome, error) {
-	c, err := openKafka(t.Kafka)
+	s, err := t.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
-	d, err := t.Definitions.define(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer d.stop()
+	defer s.close()
 	all, err := segments(t.now())
 	if err != nil {
 		return nil, err
 	}
-	store, _ := storeIn(nil)
-	config := t.config(c, d, store)
-	log := &changeLog{kafkaLog: config.Log.(kafkaLog), members: map[string]map[string]bool{}, heard: time.Now()}
-	config.Publish, config.Log = true, log
-	if err := serveUntil(ctx, c, config, func() bool { return c.Stats.Records.Load() >= t.Spans.records() && log.quiet() }); err != nil {
-		return nil, err
-	}
-	return &outcome{Records: c.Stats.Records.Load(), Answers: log.answers(all)}, nil
+	log := &changeLog{kafkaLog: s.config.Log.(kafkaLog), members: map[string]map[string]bool{}, heard: time.Now()}
+	s.config.Publish, s.config.Log = true, log
+	read := &s.client.Stats.Records
+	err = serveUntil(ctx, s, func() bool { return read.Load() >= t.Spans.records() && log.quiet() })
+	return &outcome{Records: read.Load(), Answers: log.answers(all)}, err
 }
 
 // serveUntil runs the pipeline as the product does.
-func serveUntil(ctx context.Context, c *consumers.Client, config pipeline.Config, done func() bool) error {
+func serveUntil(ctx context.Context, s *session, done func() bool) error {
 	running, stop := context.WithCancel(ctx)
 	var g errgroup.Group
-	g.Go(func() error { return servePipeline(running, c, config) })
+	g.Go(func() error { return s.serve(running) })
 	for !done() && ctx.Err() == nil {
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -117,23 +109,25 @@ func serveUntil(ctx context.Context, c *consumers.Client, config pipeline.Config
 	return ctx.Err()
 }
 
-// servePipeline is the product's pipeline with all tasks in this process.
-func servePipeline(ctx context.Context, c *consumers.Client, config pipeline.Config) error {
-	group, err := c.Group(consumers.GroupConfig{
+// serve is the product's pipeline with all tasks in this process.
+func (s *session) serve(ctx context.Context) error {
+	group, err := s.client.Group(consumers.GroupConfig{
 		ID: fmt.Sprintf("bench-%d", os.Getpid()), Topics: sources, Tasks: partitions, JoinBackoff: 100 * time.Millisecond,
 	})
 	if err != nil {
 		return err
 	}
-	starts := func(ctx context.Context, tps []consumers.TopicPartition) (map[consumers.TopicPartition]int64, error) {
-		marks, err := c.Watermarks(ctx, tps)
-		first := map[consumers.TopicPartition]int64{}
-		for tp, m := range marks {
-			first[tp] = m.LogStart
-		}
-		return first, err
-	}
 	return group.Run(ctx, func(ctx context.Context, number int32, feed *consumers.Feed) error {
-		return pipeline.Serve(ctx, config, number, feed, starts)
+		return pipeline.Serve(ctx, s.config, number, feed, s.starts)
 	})
+}
+
+// starts implements pipeline.Starts.
+func (s *session) starts(ctx context.Context, tps []consumers.TopicPartition) (map[consumers.TopicPartition]int64, error) {
+	marks, err := s.client.Watermarks(ctx, tps)
+	first := map[consumers.TopicPartition]int64{}
+	for tp, m := range marks {
+		first[tp] = m.LogStart
+	}
+	return first, err
 }

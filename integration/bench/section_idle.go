@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -21,20 +22,13 @@ type idleResult struct {
 // idlePairs measures what segments cost that don't flip.
 func idlePairs(ctx context.Context, b *bench) error {
 	b.page.heading(fmt.Sprintf("%d more segments that don't flip, in paired runs on live records", b.idle))
-	var pair [2]*redisServer
 	at, err := logSpans(ctx, b.client)
 	if err != nil {
 		return err
 	}
-	for i, idle := range []int{0, b.idle} {
-		if pair[i], err = b.newRedis(fmt.Sprint("idle-", idle)); err != nil {
-			return err
-		}
-		t := b.task("fold", pair[i], at)
-		t.Definitions.Idle = idle
-		if _, err := spawn(ctx, t, nil); err != nil {
-			return err
-		}
+	pair, err := b.idlePair(ctx, at)
+	if err != nil {
+		return err
 	}
 	for _, batch := range []int{1, 0} {
 		res, live := idleResult{Name: "full speed", Segments: [2]int{50, 50 + b.idle}}, 3*b.live
@@ -48,14 +42,25 @@ func idlePairs(ctx context.Context, b *bench) error {
 		b.results.Idle = append(b.results.Idle, res)
 	}
 	b.page.printf("\n")
-	for _, r := range pair {
-		if err := r.stopEarly(b); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(pair[0].stopEarly(b), pair[1].stopEarly(b))
 }
 
+// idlePair are two servers with the same state, but for the idle segments.
+func (b *bench) idlePair(ctx context.Context, at spans) (pair [2]*redisServer, err error) {
+	for i, idle := range []int{0, b.idle} {
+		if pair[i], err = b.newRedis(fmt.Sprint("idle-", idle)); err != nil {
+			return pair, err
+		}
+		t := b.task("fold", pair[i], at)
+		t.Definitions.Idle = idle
+		if _, err := spawn(ctx, t, nil); err != nil {
+			return pair, err
+		}
+	}
+	return pair, nil
+}
+
+// run folds live records, by turns with one and the other first.
 func (res *idleResult) run(ctx context.Context, b *bench, pair [2]*redisServer, at spans, live, batch int) (spans, error) {
 	var mallocs, bytes, commands [2][]float64
 	for round := range b.rounds {

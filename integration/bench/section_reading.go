@@ -57,18 +57,8 @@ func reading(ctx context.Context, b *bench) error {
 			rows[i].Rounds = append(rows[i].Rounds, *o)
 		}
 	}
-	for i, v := range variants {
-		rows[i].sum(v.name)
-	}
-	raw := rows[readingRaw].CPU / float64(rows[readingRaw].Records)
-	b.page.printf("%-40s %9s %7s %7s %12s %8s %9s %9s %8s\n", "", "records", "wall s", "CPU s", "rec/CPU-s", "x raw", "mallocs/r", "Redis B/r", "Redis s")
-	for i := range rows {
-		r := &rows[i]
-		r.Ratio = r.CPU / float64(r.Records) / raw
-		b.page.printf("%-40s %9d %7.2f %7.2f %12.0f %8.2f %9.2f %9.1f %8.2f\n",
-			r.Name, r.Records, r.Wall, r.CPU, r.PerCPU, r.Ratio, r.Mallocs, r.RedisBytes, r.RedisCPU)
-	}
 	b.results.Reading = rows
+	b.printReading(rows)
 	if err := b.checkReading(ctx, rows); err != nil {
 		return err
 	}
@@ -77,6 +67,20 @@ func reading(ctx context.Context, b *bench) error {
 	b.aim(stored.PerCPU >= 400_000, "records per CPU-second with Redis", ">= 400000", fmt.Sprintf("%.0f", stored.PerCPU))
 	b.aim(stored.RedisBytes <= 50, "bytes to Redis per event at full speed", "<= 50", fmt.Sprintf("%.1f", stored.RedisBytes))
 	return b.profiles(ctx)
+}
+
+func (b *bench) printReading(rows []row) {
+	for i, v := range variants {
+		rows[i].sum(v.name)
+	}
+	raw := rows[readingRaw].CPU / float64(rows[readingRaw].Records)
+	b.page.printf("%-36s %9s %7s %7s %12s %8s %9s %9s %8s\n", "", "records", "wall s", "CPU s", "rec/CPU-s", "x raw", "mallocs/r", "Redis B/r", "Redis s")
+	for i := range rows {
+		r := &rows[i]
+		r.Ratio = r.CPU / float64(r.Records) / raw
+		b.page.printf("%-36s %9d %7.2f %7.2f %12.0f %8.2f %9.2f %9.1f %8.2f\n",
+			r.Name, r.Records, r.Wall, r.CPU, r.PerCPU, r.Ratio, r.Mallocs, r.RedisBytes, r.RedisCPU)
+	}
 }
 
 // measure runs a variant once; one with Redis from an empty one, which it leaves full.
@@ -126,22 +130,26 @@ func (b *bench) checkReading(ctx context.Context, rows []row) error {
 	if wrong := different(want.Answers, published.Answers); len(wrong) > 0 {
 		b.wrong("without Redis: segments %v", wrong)
 	}
-	outcomes := rows[withoutRedis].Rounds[0].Outcomes
+	ended := rows[withoutRedis].Rounds[0].Outcomes
 	for _, r := range rows[withoutRedis-1:] {
-		for i, o := range r.Rounds {
-			if wrong := different(want.Answers, o.Answers); o.Answers != nil && len(wrong) > 0 {
-				b.wrong("%s, round %d: segments %v", r.Name, i+1, wrong)
-			}
-			if o.Outcomes != outcomes {
-				b.wrong("%s, round %d: outcomes %v, expected %v", r.Name, i+1, o.Outcomes, outcomes)
-			}
-		}
+		b.checkRounds(&r, want.Answers, ended)
 	}
 	b.page.printf("\nThe members of all %d segments were held against a naive recomputation from all records: %s.\n"+
 		"(Each round with Redis from what it left there; those without Redis by one more run that publishes its changes,\n"+
 		"and by the outcomes of its records: %d applied, %d repeated, %d dead letters.)\n\n",
-		len(want.Answers), b.verdict(), outcomes[bitmaps.Applied], outcomes[bitmaps.Repeated], outcomes[bitmaps.DeadLettered])
+		len(want.Answers), b.verdict(), ended[bitmaps.Applied], ended[bitmaps.Repeated], ended[bitmaps.DeadLettered])
 	return nil
+}
+
+func (b *bench) checkRounds(r *row, want map[string]string, ended [bitmaps.Outcomes]int64) {
+	for i, o := range r.Rounds {
+		if wrong := different(want, o.Answers); o.Answers != nil && len(wrong) > 0 {
+			b.wrong("%s, round %d: segments %v", r.Name, i+1, wrong)
+		}
+		if o.Outcomes != ended {
+			b.wrong("%s, round %d: outcomes %v, expected %v", r.Name, i+1, o.Outcomes, ended)
+		}
+	}
 }
 
 func (b *bench) verdict() string {

@@ -44,20 +44,47 @@ func redisBytes(ctx context.Context, b *bench) error {
 	}
 	res := &redisResults{}
 	b.results.Redis = res
-	at := b.history
-	if err := res.run(ctx, b, "full speed, from nothing", b.task("fold", r, at)); err != nil {
+	if err := res.run(ctx, b, "full speed, from nothing", b.task("fold", r, b.history)); err != nil {
 		return err
 	}
+	at, err := res.rates(ctx, b, r)
+	if err != nil {
+		return err
+	}
+	if err := res.batches(ctx, b, r, at); err != nil {
+		return err
+	}
+	if res.Kept, err = readKept(ctx, r.Client); err != nil {
+		return err
+	}
+	res.printSent(b)
+	res.printKept(b)
+	b.page.printf("Where the time of the pipeline goes at 1,000 records/s:\n%s\n", topFunctions(ctx, b.rateProfile(1000)))
+	return r.stopEarly(b)
+}
+
+func (b *bench) rateProfile(perSecond int) string {
+	return filepath.Join(b.profile, fmt.Sprintf("rate-%d.pprof", perSecond))
+}
+
+// rates measures while records come one by one.
+func (res *redisResults) rates(ctx context.Context, b *bench, r *redisServer) (at spans, err error) {
+	at = b.history
 	for _, perSecond := range []int{1000, 100} {
 		live := b.liveMessages(perSecond * b.seconds)
 		at = at.plus(live)
 		t, name := b.task("fold", r, at), fmt.Sprintf("%d records/s for %d s", perSecond, b.seconds)
-		t.Profile = filepath.Join(b.profile, fmt.Sprintf("rate-%d.pprof", perSecond))
+		t.Profile = b.rateProfile(perSecond)
 		err := res.while(ctx, b, name, t, func() error { return trickle(ctx, b.producer, perSecond, live) })
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
+	return at, nil
+}
+
+// batches measures a backlog, record by record and in batches.
+func (res *redisResults) batches(ctx context.Context, b *bench, r *redisServer, at spans) (err error) {
 	for _, batch := range []int{1, 0} {
 		if at, err = b.loadLive(ctx, at, b.live); err != nil {
 			return err
@@ -70,12 +97,7 @@ func redisBytes(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
-	if res.Kept, err = readKept(ctx, r.Client); err != nil {
-		return err
-	}
-	res.print(b)
-	b.page.printf("Where the time of the pipeline goes at 1,000 records/s:\n%s\n", topFunctions(ctx, filepath.Join(b.profile, "rate-1000.pprof")))
-	return r.stopEarly(b)
+	return nil
 }
 
 // loadLive writes n live records and returns their spans.
@@ -110,7 +132,7 @@ func (res *redisResults) while(ctx context.Context, b *bench, name string, t tas
 	return nil
 }
 
-func (res *redisResults) print(b *bench) {
+func (res *redisResults) printSent(b *bench) {
 	b.page.heading("Redis: what it is sent, and what it keeps")
 	b.page.printf("%-42s %9s %9s %9s %9s %9s %10s\n", "", "records", "B/event", "events/", "commands/", "AOF", "rec/CPU-s")
 	b.page.printf("%-42s %9s %9s %9s %9s %9s %10s\n", "", "", "sent", "commit", "event", "B/event", "")
@@ -123,6 +145,9 @@ func (res *redisResults) print(b *bench) {
 	b.page.printf("At 1,000 records/s nearly every record has a commit of its own. The short runs at a rate may not reach the\n" +
 		"rewriting of fragments, so the aim is held against the longer run of one record a commit, which has it in.\n\n")
 	b.aim(one <= 1024, "bytes to Redis per event at 1,000 records/s (one a commit)", "<= 1024", fmt.Sprintf("%.0f", one))
+}
+
+func (res *redisResults) printKept(b *bench) {
 	last := &res.Rates[len(res.Rates)-1]
 	res.Events = b.events(last.Outcomes)
 	for _, r := range res.Rates {

@@ -39,10 +39,18 @@ func tinyAccounts(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	use := o.Redis
+	if o.Records != at.records() {
+		b.wrong("tiny accounts: %d records of %d", o.Records, at.records())
+	}
+	b.printTiny(o)
+	b.page.printf("Where the time goes:\n%s\n", topFunctions(ctx, t.Profile))
+	return r.stopEarly(b)
+}
+
+func (b *bench) printTiny(o *outcome) {
 	res := &tinyResult{
-		Accounts: int64(b.tiny), Records: o.Records, Keys: use.Keys, Memory: use.Memory,
-		PerCPU: float64(o.Records) / seconds(o.Used.CPU), Heap: o.Used.Heap, Sent: use.Input,
+		Accounts: int64(b.tiny), Records: o.Records, Keys: o.Redis.Keys, Memory: o.Redis.Memory,
+		PerCPU: float64(o.Records) / seconds(o.Used.CPU), Heap: o.Used.Heap, Sent: o.Redis.Input,
 	}
 	b.results.Tiny = res
 	n := float64(b.tiny)
@@ -50,10 +58,7 @@ func tinyAccounts(ctx context.Context, b *bench) error {
 		"The pipeline keeps %.0f B of heap an account.\n\n",
 		res.Records, res.PerCPU, seconds(o.Used.Wall), res.Keys, float64(res.Keys)/n, float64(res.Memory)/n,
 		float64(res.Sent)/float64(res.Records), float64(res.Heap)/n)
-	b.page.printf("Where the time goes:\n%s\n", topFunctions(ctx, t.Profile))
-	if o.Records != at.records() {
-		b.wrong("tiny accounts: %d records of %d", o.Records, at.records())
-	}
-	b.aim(float64(res.Keys)/n <= tinyContacts+0.01, "keys of a tiny account", "one a partition it is in", fmt.Sprintf("%.2f", float64(res.Keys)/n))
-	return r.stopEarly(b)
+	// Beside those of the accounts there are three a partition.
+	most := float64(tinyContacts) + 3*partitions/n
+	b.aim(float64(res.Keys)/n <= most, "keys of a tiny account", "<= one a partition it is in", fmt.Sprintf("%.2f", float64(res.Keys)/n))
 }
