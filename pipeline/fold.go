@@ -197,7 +197,7 @@ func (a *account) foldContact(e *event) {
 	if e.hasRegion {
 		region = strings.ToUpper(string(e.region))
 	}
-	valid, in := phoneFacts(string(e.phone), region)
+	valid, in := a.state.phones.facts(string(e.phone), region)
 	is := p.contacts[contact].facts&^validPhone | exists
 	if valid {
 		is |= validPhone

@@ -35,23 +35,50 @@ func indexCountries() map[string]country {
 
 func (c country) String() string { return countryCodes[c] }
 
-// phoneFacts derives from a phone, as its owner typed it, whether it is valid
-// and in which country. The number itself goes no further.
-func phoneFacts(phone, region string) (valid bool, in country) {
-	number := parseNANP(phone, region)
-	if number == nil {
-		parsed, err := phonenumbers.Parse(phone, region)
-		if err != nil {
-			return false, 0
+// phones derives from a phone, as its owner typed it, whether it is valid and
+// in which country. The number itself goes no further. It is not safe for
+// concurrent use.
+type phones struct {
+	// What the library said of plain numbers in North America, by area code and
+	// exchange: the last four digits make no difference to it.
+	exchanges map[uint64]phoneAnswer
+}
+
+type phoneAnswer struct {
+	valid bool
+	in    country
+}
+
+const lineDigits = 10_000
+
+func (p *phones) facts(phone, region string) (valid bool, in country) {
+	if number := parseNANP(phone, region); number != nil {
+		exchange := number.GetNationalNumber() / lineDigits
+		answer, known := p.exchanges[exchange]
+		if !known {
+			answer = judge(number)
+			if p.exchanges == nil {
+				p.exchanges = map[uint64]phoneAnswer{}
+			}
+			p.exchanges[exchange] = answer
 		}
-		number = parsed
+		return answer.valid, answer.in
 	}
-	code := phonenumbers.GetRegionCodeForNumber(number) // IsValidNumber would look for it once more
-	if code != "US" && !phonenumbers.IsValidNumberForRegion(number, code) {
-		// That the numbers of +1 are in the US is found out by validating them.
+	number, err := phonenumbers.Parse(phone, region)
+	if err != nil {
 		return false, 0
 	}
-	return true, countryByCode[code]
+	answer := judge(number)
+	return answer.valid, answer.in
+}
+
+// judge asks the library. IsValidNumber would look for the region once more.
+func judge(number *phonenumbers.PhoneNumber) phoneAnswer {
+	code := phonenumbers.GetRegionCodeForNumber(number)
+	if !phonenumbers.IsValidNumberForRegion(number, code) {
+		return phoneAnswer{}
+	}
+	return phoneAnswer{true, countryByCode[code]}
 }
 
 const nanpDigits = 10

@@ -23,6 +23,7 @@ type state struct {
 	follows  bool  // read only: what only an owner needs is left out
 	now      int64 // Unix ms; says which day is today
 
+	phones   phones
 	seq      uint64     // number of the commit in the making
 	inCommit []*account // those that it changes
 	publish  bool       // whether changes are collected
