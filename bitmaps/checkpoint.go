@@ -1,6 +1,10 @@
 package bitmaps
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+)
 
 // Checkpoint is where a partition stands: what of the log is in its state, and
 // how every record consumed so far ended.
@@ -39,6 +43,13 @@ const (
 var outcomeNames = [Outcomes]string{"applied", "repeated", "forwarded", "dead_lettered", "ignored", "skipped"}
 
 func (o Outcome) String() string { return outcomeNames[o] }
+
+// Clone returns a copy that shares nothing with c.
+func (c *Checkpoint) Clone() Checkpoint {
+	d := *c
+	d.Offsets, d.Reasons = slices.Clone(c.Offsets), maps.Clone(c.Reasons)
+	return d
+}
 
 func (c *Checkpoint) encode() []byte {
 	b := sealed(256)

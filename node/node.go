@@ -217,6 +217,9 @@ func (n *Node) serve(ctx context.Context, partition int32, feed *consumers.Feed)
 		Partitions: n.kafka.partitions, Store: n.store, Log: n.kafka, Catalog: n.catalog, CatchUp: n.log.CaughtUp,
 		Now: time.Now, Publish: n.cfg.Publish,
 	}
+	if n.cfg.API {
+		cfg.Committed = n.view.Committed
+	}
 	err := pipeline.Serve(ctx, cfg, partition, feed, n.kafka.starts)
 	n.mu.Lock()
 	defer n.mu.Unlock()

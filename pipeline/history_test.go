@@ -109,6 +109,11 @@ func newHarness(t *testing.T, partitions int32, seed uint64) *harness {
 	})
 	h.view = NewView(ViewConfig{Partitions: partitions, Store: h.store, Catalog: h.catalog, Now: func() time.Time { return h.now }})
 	h.loaded = make([]bool, partitions)
+	h.config.Committed = func(partition int32, e *bitmaps.Entry, nonce string) {
+		if h.rng.IntN(2) == 0 {
+			h.view.Committed(partition, e, nonce)
+		}
+	}
 	return h
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"rollcall/consumers"
 )
 
 // objectSeeds are objects, and what is almost one.
@@ -61,6 +63,25 @@ func TestScanReadsWhatParseReads(t *testing.T) {
 	})
 	if scanned == 0 {
 		t.Error("nothing was scanned")
+	}
+}
+
+// A field that a later null takes back is absent, however it was read.
+func TestFieldTakenBack(t *testing.T) {
+	long := strings.Repeat("a", maxTextBytes+1)
+	for _, text := range []string{
+		`{"account":"acme","contact":"c","message":"m","url":"` + long + `","url":null}`,
+		`{"account":"acme","contact":"c","message":"m","url":"` + long + `","url":null,"read by":["parse"]}`,
+	} {
+		var d decoder
+		var e event
+		r := consumers.Record{TopicPartition: consumers.TopicPartition{Topic: TopicSent}, Time: earliest, Value: []byte(text)}
+		if code := d.decode(&r, &e); code != "" {
+			t.Fatal(code)
+		}
+		if code := d.details(&e); code != "" {
+			t.Errorf("%.60s...: %s", text, code)
+		}
 	}
 }
 

@@ -39,14 +39,10 @@ func (c country) String() string { return countryCodes[c] }
 // in which country. The number itself goes no further. It is not safe for
 // concurrent use.
 type phones struct {
-	// What the library said of plain numbers in North America, by area code and
-	// exchange: the last four digits make no difference to it.
-	exchanges map[uint64]phoneAnswer
-}
-
-type phoneAnswer struct {
-	valid bool
-	in    country
+	// The country of plain numbers by area code and exchange, as the library said
+	// of the first. Only the US and Canada: there, and not in all of +1, the last
+	// four digits make no difference to it.
+	exchanges map[uint64]country
 }
 
 const lineDigits = 10_000
@@ -54,31 +50,32 @@ const lineDigits = 10_000
 func (p *phones) facts(phone, region string) (valid bool, in country) {
 	if number := parseNANP(phone, region); number != nil {
 		exchange := number.GetNationalNumber() / lineDigits
-		answer, known := p.exchanges[exchange]
-		if !known {
-			answer = judge(number)
-			if p.exchanges == nil {
-				p.exchanges = map[uint64]phoneAnswer{}
-			}
-			p.exchanges[exchange] = answer
+		if in, known := p.exchanges[exchange]; known {
+			return true, in
 		}
-		return answer.valid, answer.in
+		valid, in = judge(number)
+		if code := in.String(); valid && (code == "US" || code == "CA") {
+			if p.exchanges == nil {
+				p.exchanges = map[uint64]country{}
+			}
+			p.exchanges[exchange] = in
+		}
+		return valid, in
 	}
 	number, err := phonenumbers.Parse(phone, region)
 	if err != nil {
 		return false, 0
 	}
-	answer := judge(number)
-	return answer.valid, answer.in
+	return judge(number)
 }
 
 // judge asks the library. IsValidNumber would look for the region once more.
-func judge(number *phonenumbers.PhoneNumber) phoneAnswer {
+func judge(number *phonenumbers.PhoneNumber) (valid bool, in country) {
 	code := phonenumbers.GetRegionCodeForNumber(number)
 	if !phonenumbers.IsValidNumberForRegion(number, code) {
-		return phoneAnswer{}
+		return false, 0
 	}
-	return phoneAnswer{true, countryByCode[code]}
+	return true, countryByCode[code]
 }
 
 const nanpDigits = 10

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,23 +86,54 @@ func (r *replica) load(ctx context.Context) error {
 	s.seq = last.Seq
 	r.mu.Lock()
 	r.state, r.nonce = s, head.Nonce
-	r.seen(last.Checkpoint)
+	r.seen(last.Checkpoint, nil)
 	r.mu.Unlock()
 	r.changed(nil)
 	return nil
 }
 
-func (r *replica) seen(c bitmaps.Checkpoint) {
+// seen takes a checkpoint over and says for which accounts answers may have
+// changed: nil for all, when definitions were composed.
+func (r *replica) seen(c bitmaps.Checkpoint, touched map[string]bool) []string {
+	accounts := append([]string{}, slices.Collect(maps.Keys(touched))...)
+	if c.Definitions != r.checkpoint.Definitions {
+		accounts = nil
+	}
 	r.checkpoint = c
 	r.next = make(map[consumers.TopicPartition]int64, len(c.Offsets))
 	for _, o := range c.Offsets {
 		r.next[consumers.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = o.Next
 	}
+	r.state.prune(c.Changelog)
+	return accounts
+}
+
+// offer applies a commit of this very process ahead of reading it back, if it
+// follows what is known. It comes back through the changelog, and is passed over.
+func (r *replica) offer(e *bitmaps.Entry, nonce string) {
+	r.mu.Lock()
+	if r.nonce != nonce || e.Seq != r.state.seq+1 {
+		r.mu.Unlock()
+		return
+	}
+	touched := map[string]bool{}
+	if err := r.state.applyNoting(e, touched); err != nil {
+		r.nonce = "" // to be found out by whoever follows
+	}
+	accounts := r.seen(e.Checkpoint, touched)
+	r.mu.Unlock()
+	r.changed(accounts)
+}
+
+func (r *replica) seq() uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.state.seq
 }
 
 // step waits for changes and applies them.
 func (r *replica) step(ctx context.Context) error {
-	entries, err := r.store.Changelog(ctx, r.partition, r.state.seq+1, followPage, followWait)
+	entries, err := r.store.Changelog(ctx, r.partition, r.seq()+1, followPage, followWait)
 	if err != nil {
 		return err
 	}
@@ -118,11 +150,14 @@ func (r *replica) step(ctx context.Context) error {
 
 // confirm looks whether Redis still holds what is followed.
 func (r *replica) confirm(ctx context.Context) error {
+	r.mu.RLock()
+	seq, nonce := r.state.seq, r.nonce
+	r.mu.RUnlock()
 	head, err := r.store.Head(ctx, r.partition)
 	if err != nil {
 		return err
 	}
-	if head.Seq < r.state.seq || head.Seq == r.state.seq && head.Nonce != r.nonce {
+	if head.Seq < seq || head.Seq == seq && head.Nonce != nonce {
 		return errLost
 	}
 	return nil
@@ -135,6 +170,9 @@ func (r *replica) apply(entries []bitmaps.Entry) (accounts []string, err error) 
 	defer r.mu.Unlock()
 	for i := range entries {
 		e := &entries[i]
+		if e.Seq <= r.state.seq {
+			continue // was offered meanwhile
+		}
 		switch {
 		case e.Seq != r.state.seq+1:
 			return nil, errBehind
@@ -149,14 +187,10 @@ func (r *replica) apply(entries []bitmaps.Entry) (accounts []string, err error) 
 		}
 		newest = &e.Checkpoint
 	}
-	if newest != nil {
-		r.seen(*newest)
-		r.state.prune(newest.Changelog)
+	if newest == nil {
+		return []string{}, nil
 	}
-	for id := range maps.Keys(touched) {
-		accounts = append(accounts, id)
-	}
-	return accounts, nil
+	return r.seen(*newest, touched), nil
 }
 
 // arrived notes that an event came with the entry that is applied.

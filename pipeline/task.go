@@ -22,6 +22,10 @@ type Config struct {
 	// what this process has read.
 	CatchUp func(context.Context) error
 	Now     func() time.Time
+	// Committed is told of every commit once it is durable, and of the nonce of
+	// its writer, so that this process need not wait to read it back. The entry
+	// is valid during the call. Default: nobody.
+	Committed func(partition int32, e *bitmaps.Entry, nonce string)
 	// Publish has changed memberships written to TopicSegmentChanges.
 	Publish bool
 	Limits  Limits
@@ -214,6 +218,10 @@ func (t *Task) commit(ctx context.Context) error {
 	}
 	if err := t.held.Commit(ctx, &c); err != nil {
 		return err
+	}
+	if t.Committed != nil {
+		e := bitmaps.Entry{Seq: t.held.Seq(), Ops: entry, Checkpoint: t.checkpoint.Clone()}
+		t.Committed(t.partition, &e, t.held.Nonce())
 	}
 	if err := t.changes.committed(ctx, t); err != nil {
 		return err

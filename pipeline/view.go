@@ -66,6 +66,11 @@ func (v *View) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
+// Committed takes a commit of this process over as soon as it is durable.
+func (v *View) Committed(partition int32, e *bitmaps.Entry, nonce string) {
+	v.replicas[partition].offer(e, nonce)
+}
+
 func (v *View) replicaOf(account, contact string) *replica {
 	return v.replicas[consumers.Partition([]byte(account+"/"+contact), int(v.Partitions))]
 }
