@@ -17,14 +17,15 @@ type followed struct {
 	members map[string]map[string]map[string]bool // account, segment, contact
 	times   map[string]int                        // how often a change was told, by its id
 	records int
-	odd     []string // changes that change nothing
+	odd     []string               // changes that change nothing
+	told    map[[3]string][]string // account, segment and contact: what was told of it, in order
 }
 
 // follow reads the changes from the beginning, as a consumer does that knows
 // that a change may be told twice.
 func (c *cluster) follow() followed {
 	c.t.Helper()
-	f := followed{members: map[string]map[string]map[string]bool{}, times: map[string]int{}}
+	f := followed{members: map[string]map[string]map[string]bool{}, times: map[string]int{}, told: map[[3]string][]string{}}
 	c.read(func(r *consumers.Record) {
 		var change pipeline.Change
 		must(c.t, json.Unmarshal(r.Value, &change))
@@ -32,6 +33,8 @@ func (c *cluster) follow() followed {
 			c.t.Errorf("key %q has change %+v", r.Key, change)
 		}
 		f.records++
+		about := [3]string{change.Account, change.Segment, change.Contact}
+		f.told[about] = append(f.told[about], fmt.Sprintf("%s for %s as %s at %d", change.Change, change.Cause, change.ID, r.Time))
 		f.times[change.ID]++
 		if f.times[change.ID] == 1 {
 			f.take(change)
@@ -63,9 +66,10 @@ func (f *followed) differs(tenants []tenant, want answers) error {
 	for _, a := range tenants {
 		for id := range a.segments {
 			got := slices.Sorted(maps.Keys(f.members[a.id][id]))
-			if !slices.Equal(got, want[a.id][id]) {
-				return fmt.Errorf("%s/%s: the changes lead to %d members, there are %d; missing %.3q, too many %.3q",
-					a.id, id, len(got), len(want[a.id][id]), difference(want[a.id][id], got), difference(got, want[a.id][id]))
+			missing, extra := difference(want[a.id][id], got), difference(got, want[a.id][id])
+			for _, contact := range slices.Concat(missing, extra) {
+				return fmt.Errorf("%s/%s: the changes lead to %d members, there are %d; %d are missing, %d too many; of %s was told: %q",
+					a.id, id, len(got), len(want[a.id][id]), len(missing), len(extra), contact, f.told[[3]string{a.id, id, contact}])
 			}
 		}
 	}

@@ -31,11 +31,12 @@ type cluster struct {
 	redis    *servers.Server
 	client   *consumers.Client
 	kcatPath string
+	patience time.Duration // for the state to catch up
 }
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{t: t, kcatPath: servers.Kcat(t), redis: servers.StartRedis(t), kafka: servers.StartKafka(t)}
+	c := &cluster{t: t, patience: 4 * time.Minute, kcatPath: servers.Kcat(t), redis: servers.StartRedis(t), kafka: servers.StartKafka(t)}
 	t.Logf("integration: kcat at %s", c.kcatPath)
 	client, err := consumers.Open(consumers.Config{Brokers: []string{c.kafka.Addr()}, ClientID: "rollcall-tests"})
 	must(t, err)
@@ -70,7 +71,7 @@ func (c *cluster) settled(p *process) api.Status {
 func (c *cluster) caughtUp(p *process) (s api.Status) {
 	c.t.Helper()
 	now := time.Now()
-	eventually(c.t, 4*time.Minute, "fresh as of now", func() error {
+	eventually(c.t, c.patience, "fresh as of now", func() error {
 		if p.gone() {
 			c.t.Fatalf("rollcall ended:\n%s", p.lastLines())
 		}

@@ -82,7 +82,7 @@ func (s *slowReader) Read(b []byte) (int, error) {
 func TestCrashes(t *testing.T) {
 	c := newCluster(t)
 	c.warm()
-	n := 60_000
+	n := 30_000
 	if testing.Short() {
 		n = 10_000
 	}
@@ -152,9 +152,19 @@ func TestCrashes(t *testing.T) {
 	f.wait(t)
 	right(four, "Kafka was killed and came back")
 	w.report(t, "Kafka was killed and came back")
+}
 
+// TestRedisLostInSilence loses the state while no record flows that would be
+// committed to it.
+func TestRedisLostInSilence(t *testing.T) {
+	c := newCluster(t)
+	c.warm()
+	c.patience = time.Minute
+	p := c.serve("--max-staleness", "2s").ready()
+	w := newWitness(t, c, p)
 	must(t, c.redis.Restart()) // it keeps nothing
-	right(four, "Redis came back empty while no records flowed")
+	c.settled(p)
+	compare(t, []tenant{witnessed}, c.collect(p, []tenant{witnessed}), c.expect([]tenant{witnessed}, 8, nil), nil)
 	w.report(t, "Redis came back empty while no records flowed")
 }
 

@@ -257,9 +257,9 @@ func TestMidnight(t *testing.T) {
 	}
 	w.now = w.local("2026-11-26 00:00")
 	w.expect("window", "")
-	w.now = w.local("2028-10-16 12:00")
+	w.now = w.local("2028-10-15 12:00")
 	w.segment("ever", "all contacts where clicked")
 	w.expect("ever", "ann") // the last of 730 kept days
-	w.now = w.local("2028-10-17 00:00")
+	w.now = w.local("2028-10-16 00:00")
 	w.expect("ever", "")
 }

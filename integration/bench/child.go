@@ -22,12 +22,12 @@ type task struct {
 	Redis       string // address; empty: nothing is stored
 	Definitions definitions
 	Spans       spans
-	Batch       int           // records of a batch at most; 0: as many as the product takes
-	Answers     bool          // tell the members that Redis holds afterwards
-	Publish     bool          // write membership changes to Kafka too
-	Profile     string        // file for a CPU profile; empty: none
-	Seconds     int           // of each kind of latency
-	Timeout     time.Duration // 0: ten minutes
+	Batch       int    // records of a batch at most; 0: as many as the product takes
+	Settle      bool   // fold the whole changelog into fragments
+	Answers     bool   // tell the members that Redis holds afterwards
+	Publish     bool   // write membership changes to Kafka too
+	Profile     string // file for a CPU profile; empty: none
+	Seconds     int    // of each kind of latency
 }
 
 // outcome is what a child process says of it.
@@ -53,6 +53,9 @@ var roles = map[string]func(context.Context, *task) (*outcome, error){
 
 // childArg as first argument makes a child process of this program.
 const childArg = "child"
+
+// childTimeout ends a child that hangs.
+const childTimeout = 10 * time.Minute
 
 // spawn runs t in a child process. begun, if not nil, is called when what is
 // measured begins.
@@ -111,10 +114,7 @@ func serveParent(ctx context.Context) error {
 	if err := json.Unmarshal(in, &t); err != nil {
 		return err
 	}
-	if t.Timeout == 0 {
-		t.Timeout = 10 * time.Minute
-	}
-	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, childTimeout)
 	defer cancel()
 	o, err := roles[t.Role](ctx, &t)
 	if err != nil {

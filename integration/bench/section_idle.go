@@ -11,12 +11,13 @@ import (
 // segments, and with more that nobody enters or leaves.
 type idleResult struct {
 	Name     string
+	Exact    bool // the same commits in both
 	Segments [2]int
 	Records  int64
 	CPU      [2][]float64 // seconds, by round
-	Mallocs  [2]float64   // per event, medians
-	Bytes    [2]float64   // sent to Redis
-	Commands [2]float64
+	Mallocs  [2]float64   // per event, the least of the rounds: reading adds some by chance
+	Bytes    [2]float64   // sent to Redis per event, median
+	Commands [2]float64   // likewise
 }
 
 // idlePairs measures what segments cost that don't flip.
@@ -33,7 +34,7 @@ func idlePairs(ctx context.Context, b *bench) error {
 	for _, batch := range []int{1, 0} {
 		res, live := idleResult{Name: "full speed", Segments: [2]int{50, 50 + b.idle}}, 3*b.live
 		if batch == 1 {
-			res.Name, live = "one record a commit", b.live/4 // which takes its time
+			res.Name, res.Exact, live = "one record a commit", true, b.live/4 // which takes its time
 		}
 		if at, err = res.run(ctx, b, pair, at, live, batch); err != nil {
 			return err
@@ -84,7 +85,7 @@ func (res *idleResult) run(ctx context.Context, b *bench, pair [2]*redisServer, 
 		}
 	}
 	for i := range 2 {
-		res.Mallocs[i], res.Bytes[i], res.Commands[i] = median(mallocs[i]), median(bytes[i]), median(commands[i])
+		res.Mallocs[i], res.Bytes[i], res.Commands[i] = slices.Min(mallocs[i]), median(bytes[i]), median(commands[i])
 	}
 	return at, nil
 }
@@ -95,11 +96,14 @@ func (res *idleResult) print(b *bench) {
 		b.page.printf("  %5d segments       %10d %12.3f %14.4f %12.1f %9.3f  %.3f\n", res.Segments[i], res.Records,
 			res.Mallocs[i], res.Commands[i], res.Bytes[i], median(res.CPU[i]), res.CPU[i])
 	}
-	b.aim(same(res.Mallocs, 0.01), "idle segments: allocations per event, "+res.Name, "equal within 1 %", fmt.Sprintf("%.3f and %.3f", res.Mallocs[0], res.Mallocs[1]))
-	b.aim(same(res.Commands, 0.01), "idle segments: Redis commands per event, "+res.Name, "equal within 1 %", fmt.Sprintf("%.4f and %.4f", res.Commands[0], res.Commands[1]))
 	b.aim(same(res.Bytes, 0.01), "idle segments: bytes to Redis per event, "+res.Name, "equal within 1 %", fmt.Sprintf("%.1f and %.1f", res.Bytes[0], res.Bytes[1]))
 	cpu := [2]float64{slices.Min(res.CPU[0]), slices.Min(res.CPU[1])}
 	b.aim(same(cpu, 0.05), "idle segments: least CPU-seconds, "+res.Name, "equal within 5 %", fmt.Sprintf("%.3f and %.3f", cpu[0], cpu[1]))
+	if !res.Exact {
+		return // how many records there are to a commit is a matter of chance
+	}
+	b.aim(same(res.Mallocs, 0.01), "idle segments: allocations per event, "+res.Name, "equal within 1 %", fmt.Sprintf("%.3f and %.3f", res.Mallocs[0], res.Mallocs[1]))
+	b.aim(same(res.Commands, 0.01), "idle segments: Redis commands per event, "+res.Name, "equal within 1 %", fmt.Sprintf("%.4f and %.4f", res.Commands[0], res.Commands[1]))
 }
 
 // same tells whether the second does not exceed the first by more than a share.

@@ -16,9 +16,9 @@ import (
 
 // redisResults are what Redis is sent and keeps.
 type redisResults struct {
-	Kept   keptBytes
-	Memory int64 // used_memory, less that of an empty server
-	Events int64 // kept
+	Kept   keptBytes // once settled
+	Memory int64     // used_memory, less that of an empty server, before that
+	Events int64     // kept
 	Rates  []rateResult
 }
 
@@ -54,11 +54,10 @@ func redisBytes(ctx context.Context, b *bench) error {
 	if err := res.batches(ctx, b, r, at); err != nil {
 		return err
 	}
-	if res.Kept, err = readKept(ctx, r.Client); err != nil {
+	res.printSent(b)
+	if err := res.settle(ctx, b, r); err != nil {
 		return err
 	}
-	res.printSent(b)
-	res.printKept(b)
 	b.page.printf("Where the time of the pipeline goes at 1,000 records/s:\n%s\n", topFunctions(ctx, b.rateProfile(1000)))
 	return r.stopEarly(b)
 }
@@ -147,20 +146,48 @@ func (res *redisResults) printSent(b *bench) {
 	b.aim(one <= 1024, "bytes to Redis per event at 1,000 records/s (one a commit)", "<= 1024", fmt.Sprintf("%.0f", one))
 }
 
-func (res *redisResults) printKept(b *bench) {
-	last := &res.Rates[len(res.Rates)-1]
-	res.Events = b.events(last.Outcomes)
-	for _, r := range res.Rates {
-		res.Memory += r.Use.Memory
+// settle has the changelogs folded into fragments, so that all that is kept can
+// be told apart.
+func (res *redisResults) settle(ctx context.Context, b *bench, r *redisServer) error {
+	for _, rate := range res.Rates {
+		res.Memory += rate.Use.Memory
 	}
-	b.page.printf("In the end: %.1f MB used for %d contacts and %d events kept; %d keys, changelogs %.1f MB, fragments %.1f MB:\n",
-		mb(res.Memory), b.contacts, res.Events, last.Use.Keys, mb(res.Kept.Changelog), mb(res.Kept.Fragments))
+	before, err := readKept(ctx, r.Client)
+	if err != nil {
+		return err
+	}
+	at, err := logSpans(ctx, b.client)
+	if err != nil {
+		return err
+	}
+	if at, err = b.loadLive(ctx, at, 100*partitions); err != nil {
+		return err
+	}
+	t := b.task("fold", r, at)
+	t.Settle = true
+	o, err := spawn(ctx, t, nil)
+	if err != nil {
+		return err
+	}
+	if res.Kept, err = readKept(ctx, r.Client); err != nil {
+		return err
+	}
+	res.Events = b.events(o.Outcomes)
+	b.page.printf("Redis uses %.1f MB for %d contacts and %d events: %.0f B/contact or %.1f B/event; of that changelogs %.1f MB, fragments %.1f MB.\n",
+		mb(res.Memory), b.contacts, res.Events, float64(res.Memory)/float64(b.contacts), float64(res.Memory)/float64(max(1, res.Events)),
+		mb(before.Changelog), mb(before.Fragments))
+	res.printKept(b)
+	return nil
+}
+
+func (res *redisResults) printKept(b *bench) {
+	b.page.printf("Once all of the changelogs is folded into fragments these take %.1f MB (changelogs %.1f MB):\n", mb(res.Kept.Fragments), mb(res.Kept.Changelog))
 	kinds := slices.SortedFunc(maps.Keys(res.Kept.Kinds), func(x, y string) int { return int(res.Kept.Kinds[y] - res.Kept.Kinds[x]) })
 	for _, kind := range kinds {
 		n := res.Kept.Kinds[kind]
 		b.page.printf("  %-16s %10d B %8.1f B/contact %s\n", kind, n, float64(n)/float64(b.contacts), perEvent(kind, n, res.Events))
 	}
-	b.page.printf("All in all %.0f B/contact or %.1f B/event.\n\n", float64(res.Memory)/float64(b.contacts), float64(res.Memory)/float64(max(1, res.Events)))
+	b.page.printf("\n")
 }
 
 // perEvent is for the kinds that grow with events.
