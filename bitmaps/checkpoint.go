@@ -51,7 +51,8 @@ func (c *Checkpoint) Clone() Checkpoint {
 	return d
 }
 
-func (c *Checkpoint) encode() []byte {
+// Encode seals a checkpoint.
+func (c *Checkpoint) Encode() []byte {
 	b := sealed(256)
 	b = binary.AppendUvarint(binary.AppendVarint(b, c.Definitions), c.Changelog)
 	b = appendString(b, c.Lineage)

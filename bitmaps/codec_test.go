@@ -56,7 +56,7 @@ var codecs = []codec{
 	{"meta", drawn(drawMeta), plain(EncodeMeta), boxed(DecodeMeta)},
 	{"composed", drawn(drawComposed), plain(encodeComposed), boxed(decodeComposed)},
 	{"erasures", drawn(drawErasures), plain(EncodeErasures), boxed(DecodeErasures)},
-	{"checkpoint", drawn(drawCheckpoint), plain(func(c Checkpoint) []byte { return c.encode() }), boxed(decodeCheckpoint)},
+	{"checkpoint", drawn(drawCheckpoint), plain(func(c Checkpoint) []byte { return c.Encode() }), boxed(decodeCheckpoint)},
 	{"entry", drawn(drawOps), plain(encodeOps), boxed(decodeOps)},
 }
 

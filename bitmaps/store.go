@@ -26,7 +26,11 @@ var openLua string
 //go:embed lua/commit.lua
 var commitLua string
 
+//go:embed lua/reset.lua
+var resetLua string
+
 var (
+	resetScript  = redis.NewScript(resetLua)
 	openScript   = redis.NewScript(openLua)
 	commitScript = redis.NewScript(commitLua)
 )
@@ -92,7 +96,7 @@ type Write struct {
 
 // Commit is one atomic step of a partition.
 type Commit struct {
-	Checkpoint *Checkpoint
+	Checkpoint []byte   // encoded
 	Entry      []byte   // sealed changelog entry
 	Writes     []Write  // grouped by account
 	Dropped    []string // accounts to delete, none of them in Writes
@@ -114,7 +118,7 @@ func (p *Partition) Commit(ctx context.Context, c *Commit) error {
 	}
 	keys := []string{p.store.key(p.number, ""), p.store.key(p.number, ":log"), p.store.key(p.number, ":accounts")}
 	args := make([]any, 0, 6+2*len(c.Writes)+8)
-	args = append(args, p.generation, p.nonce, strconv.FormatUint(p.seq+1, 10), c.Checkpoint.encode(), c.Entry,
+	args = append(args, p.generation, p.nonce, strconv.FormatUint(p.seq+1, 10), c.Checkpoint, c.Entry,
 		strconv.FormatUint(c.KeepFrom, 10))
 	for i := 0; i < len(c.Writes); {
 		account, n := c.Writes[i].Account, i
@@ -145,30 +149,26 @@ func (p *Partition) Commit(ctx context.Context, c *Commit) error {
 	return fmt.Errorf("commit %d of partition %d: %w", p.seq+1, p.number, ErrConflict)
 }
 
-// Reset deletes a partition's state, keeping the generation that fences others.
+// Reset deletes what a partition has left without a checkpoint, for the writer
+// that opened it last.
 func (p *Partition) Reset(ctx context.Context) error {
 	if p.store.redis == nil {
 		return nil
 	}
-	accounts, err := p.store.redis.SMembers(ctx, p.store.key(p.number, ":accounts")).Result()
+	accounts, err := p.store.Accounts(ctx, p.number)
 	if err != nil {
-		return fmt.Errorf("reset partition %d: %w", p.number, err)
+		return err
 	}
-	keys := []string{p.store.key(p.number, ":accounts")}
+	keys := []string{p.store.key(p.number, ""), p.store.key(p.number, ":log"), p.store.key(p.number, ":accounts")}
 	for _, a := range accounts {
 		keys = append(keys, p.store.key(p.number, ":a:"+a))
 	}
-	if err := p.store.redis.HDel(ctx, p.store.key(p.number, ""), "checkpoint").Err(); err != nil {
+	reply, err := resetScript.Run(ctx, p.store.redis, keys, p.generation, p.nonce, strconv.FormatUint(p.seq, 10)).Text()
+	if err != nil {
 		return fmt.Errorf("reset partition %d: %w", p.number, err)
 	}
-	first := strconv.FormatUint(p.seq, 10) + "-0"
-	if err := p.store.redis.XTrimMinID(ctx, p.store.key(p.number, ":log"), first).Err(); err != nil {
-		return fmt.Errorf("reset partition %d: %w", p.number, err)
-	}
-	for _, key := range keys {
-		if err := p.store.redis.Del(ctx, key).Err(); err != nil {
-			return fmt.Errorf("reset partition %d: %w", p.number, err)
-		}
+	if reply != "OK" {
+		return fmt.Errorf("reset partition %d: %w", p.number, ErrFenced)
 	}
 	return nil
 }

@@ -89,7 +89,6 @@ func (c *cluster) followedTo(tenants []tenant, want answers) (f followed) {
 
 func TestSegmentChanges(t *testing.T) {
 	c := newCluster(t)
-	c.warm()
 	p := c.serve().ready()
 	all := populations()[:3]
 	tenants := tenantsOf(all)

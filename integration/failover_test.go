@@ -81,7 +81,6 @@ func (s *slowReader) Read(b []byte) (int, error) {
 // are right or none.
 func TestCrashes(t *testing.T) {
 	c := newCluster(t)
-	c.warm()
 	n := 30_000
 	if testing.Short() {
 		n = 10_000
@@ -158,7 +157,6 @@ func TestCrashes(t *testing.T) {
 // committed to it.
 func TestRedisLostInSilence(t *testing.T) {
 	c := newCluster(t)
-	c.warm()
 	c.patience = time.Minute
 	p := c.serve("--max-staleness", "2s").ready()
 	w := newWitness(t, c, p)

@@ -22,7 +22,6 @@ func TestForwarding(t *testing.T) {
 		n = 20_000
 	}
 	c := newCluster(t)
-	c.warm()
 	p := c.serve().ready()
 	all := populations()
 	tenants := tenantsOf(all)
@@ -65,7 +64,6 @@ func TestForwarding(t *testing.T) {
 // it, though it is in the inbox later only.
 func TestAnswersCoverTheInbox(t *testing.T) {
 	c := newCluster(t)
-	c.warm()
 	p := c.serve().ready()
 	a := tenant{"acme", "UTC", "US", 730, map[string]string{"in": "all contacts where opted in"}}
 	a.create(t, p)
@@ -130,7 +128,6 @@ func TestTopicsOfOtherPartitionCounts(t *testing.T) {
 	}
 	_, err := c.client.EnsureTopics(t.Context(), specs)
 	must(t, err)
-	c.warm()
 	p := c.serve().ready()
 	counts, err := c.client.Topics(t.Context())
 	must(t, err)

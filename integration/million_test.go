@@ -66,7 +66,6 @@ func TestMillion(t *testing.T) {
 		n /= 10
 	}
 	c := newCluster(t)
-	c.warm()
 
 	p := c.serve().ready()
 	all := populations()

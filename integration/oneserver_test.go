@@ -12,7 +12,6 @@ import (
 // account of its own.
 func TestOneServer(t *testing.T) {
 	c := newCluster(t)
-	c.warm()
 	p := c.serve().ready()
 	t.Run("opt-out", func(t *testing.T) { testOptOut(t, c.with(t), p) })
 	t.Run("erase", func(t *testing.T) { testErase(t, c.with(t), p) })

@@ -17,7 +17,10 @@ type account struct {
 	contacts numbering
 	messages numbering
 	lists    numbering // by listKey
-	pieces   []*piece
+
+	awaitedMessages, awaitedLists awaited
+
+	pieces []*piece
 
 	erasures map[[16]byte]int64 // Kafka time by keyed hash of the contact
 	returned map[uint32]int64   // erased contacts that came back: when they were erased
@@ -37,8 +40,6 @@ type account struct {
 	key      []byte // scratch
 	deletes  []bitmaps.Field
 	former   map[uint32]string // ids of contacts that it erases
-
-	announced struct{ messages, lists map[uint32]bool } // numbered for a plan, not yet stored
 }
 
 type dayKey struct {
@@ -58,8 +59,8 @@ func newAccount(s *state, id string) *account {
 		state: s, id: id,
 		contacts: newNumbering(), messages: newNumbering(), lists: newNumbering(),
 		erasures: map[[16]byte]int64{}, returned: map[uint32]int64{}, slots: map[string]int{}, former: map[uint32]string{},
+		awaitedMessages: awaited{}, awaitedLists: awaited{},
 	}
-	a.announced.messages, a.announced.lists = map[uint32]bool{}, map[uint32]bool{}
 	return a
 }
 
@@ -109,55 +110,75 @@ func listKey(kind segment.Kind, name string) string { return string(rune(listPre
 
 func listPrefix(kind segment.Kind) byte { return '0' + byte(kind) }
 
-// listNumber is the number of a list that a condition names, given ahead of
-// its first record if need be.
-func (a *account) listNumber(kind segment.Kind, name string) uint32 {
-	key := listKey(kind, name)
-	if number, ok := a.lists.byName[key]; ok {
-		return number
+// awaited are the names that definitions mention and no record so far. Conditions
+// know them by placeholders: real numbers are given by records alone, and the
+// fewer there are, the shorter they are.
+type awaited map[string]uint32
+
+const firstPlaceholder = 1 << 31
+
+func (w awaited) placeholder(name string) uint32 {
+	if _, ok := w[name]; !ok {
+		w[name] = firstPlaceholder + uint32(len(w))
 	}
-	number := a.lists.add(key)
-	a.announced.lists[number] = true
-	return number
+	return w[name]
 }
 
-// messageNumber does the same for a message.
+// listNumber is what conditions know a list by.
+func (a *account) listNumber(kind segment.Kind, name string) uint32 {
+	if number, ok := a.lists.byName[listKey(kind, name)]; ok {
+		return number
+	}
+	return a.awaitedLists.placeholder(listKey(kind, name))
+}
+
+// messageNumber is what conditions know a message by.
 func (a *account) messageNumber(name string) uint32 {
 	if number, ok := a.messages.byName[name]; ok {
 		return number
 	}
-	number := a.messages.add(name)
-	a.announced.messages[number] = true
-	return number
+	return a.awaitedMessages.placeholder(name)
 }
 
-// message is the number of an event's message, stored with this commit if it is new.
+// message is the number of an event's message, given with this commit if it is new.
 func (a *account) message(name []byte) uint32 {
-	number, known := a.messages.get(name)
-	if !known {
-		number = a.messages.add(string(name))
+	if number, known := a.messages.get(name); known {
+		return number
 	}
-	if !known || len(a.announced.messages) > 0 && a.announced.messages[number] {
-		delete(a.announced.messages, number)
-		a.emit(bitmaps.Op{Code: bitmaps.OpMessage, Number: number, Name: a.messages.names[number]})
-		a.dirty(chunkOf(bitmaps.MessageNames, number))
+	number := a.messages.add(string(name))
+	if placeholder, ok := a.awaitedMessages[string(name)]; ok {
+		a.eachPlan(func(p *plan) { p.renameMessage(placeholder, number) })
 	}
+	a.emit(bitmaps.Op{Code: bitmaps.OpMessage, Number: number, Name: a.messages.names[number]})
+	a.dirty(chunkOf(bitmaps.MessageNames, number))
 	return number
 }
 
 // list is the number of a record's list, likewise.
 func (a *account) list(kind segment.Kind, name []byte) uint32 {
 	a.key = append(append(a.key[:0], listPrefix(kind)), name...)
-	number, known := a.lists.get(a.key)
-	if !known {
-		number = a.lists.add(string(a.key))
+	if number, known := a.lists.get(a.key); known {
+		return number
 	}
-	if !known || a.announced.lists[number] {
-		delete(a.announced.lists, number)
-		a.emit(bitmaps.Op{Code: bitmaps.OpList, Number: number, Kind: byte(kind), Name: string(name)})
-		a.dirty(chunkOf(bitmaps.ListNames, number))
+	number := a.lists.add(string(a.key))
+	if placeholder, ok := a.awaitedLists[string(a.key)]; ok {
+		a.eachPlan(func(p *plan) { p.renameList(placeholder, number) })
 	}
+	a.emit(bitmaps.Op{Code: bitmaps.OpList, Number: number, Kind: byte(kind), Name: string(name)})
+	a.dirty(chunkOf(bitmaps.ListNames, number))
 	return number
+}
+
+// eachPlan calls fn with every plan that the account's pieces are on.
+func (a *account) eachPlan(fn func(*plan)) {
+	fn(a.plan)
+	seen := map[*plan]bool{a.plan: true}
+	for _, p := range a.pieces {
+		if !seen[p.plan] {
+			seen[p.plan] = true
+			fn(p.plan)
+		}
+	}
 }
 
 // contact is the number of a contact, given with this commit if it is new.

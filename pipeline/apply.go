@@ -48,11 +48,9 @@ func (a *account) apply(op *bitmaps.Op) {
 		a.dirty(chunkOf(bitmaps.IDs, op.Number))
 	case bitmaps.OpMessage:
 		a.messages.put(op.Number, op.Name)
-		delete(a.announced.messages, op.Number)
 		a.dirty(chunkOf(bitmaps.MessageNames, op.Number))
 	case bitmaps.OpList:
 		a.lists.put(op.Number, listKey(segment.Kind(op.Kind), op.Name))
-		delete(a.announced.lists, op.Number)
 		a.dirty(chunkOf(bitmaps.ListNames, op.Number))
 	case bitmaps.OpFacts:
 		a.applyFacts(op)
@@ -99,8 +97,7 @@ func (a *account) apply(op *bitmaps.Op) {
 			}
 		}
 	case bitmaps.OpDropSegment:
-		a.freeSlot(op.Name)
-		a.dirty(bitmaps.Field{Kind: bitmaps.Meta})
+		a.applyDrop(op.Name)
 	}
 }
 
@@ -226,6 +223,21 @@ func (p *piece) list(number uint32) *listPiece {
 		p.lists[number] = l
 	}
 	return l
+}
+
+// applyDrop empties a segment's column. If meta is of a later commit, the totals
+// are of a segment that was defined under the same id since, and stay.
+func (a *account) applyDrop(id string) {
+	slot, ok := a.slots[id]
+	if !ok {
+		return
+	}
+	totals := a.totals[slot]
+	a.freeSlot(id)
+	if a.state.seq <= a.metaSeq {
+		a.totals[a.slot(id)] = totals
+	}
+	a.dirty(bitmaps.Field{Kind: bitmaps.Meta})
 }
 
 // freeSlot empties the column of a segment and gives it up.

@@ -42,7 +42,7 @@ type node struct {
 	behaviour segment.Behaviour
 	day       uint16 // opSince: the first day that counts
 	k         uint32 // opCount: how many it takes
-	number    uint32 // of the counter, the list, or the slot of the segment
+	number    uint32 // place of the counter or the list, or slot of the segment
 	countries *[4]uint64
 	kids      []node
 }
@@ -79,7 +79,7 @@ func (n *node) holds(p *piece, contact uint32) bool {
 	case opCount:
 		return p.count(n.number, contact) >= n.k
 	case opList:
-		return p.onList(n.number, contact)
+		return p.onList(p.plan.listNumbers[n.number], contact)
 	default:
 		return p.members.has(int(n.number), contact)
 	}

@@ -111,9 +111,9 @@ func (a *account) encode(writes []bitmaps.Write, f bitmaps.Field) ([]bitmaps.Wri
 	case bitmaps.IDs:
 		value = bitmaps.EncodeNames(a.contacts.chunk(f.N[0], bitmaps.ChunkSize))
 	case bitmaps.MessageNames:
-		value = bitmaps.EncodeNames(stored(&a.messages, f.N[0], a.announced.messages))
+		value = bitmaps.EncodeNames(a.messages.chunk(f.N[0], bitmaps.ChunkSize))
 	case bitmaps.ListNames:
-		value = bitmaps.EncodeNames(stored(&a.lists, f.N[0], a.announced.lists))
+		value = bitmaps.EncodeNames(a.lists.chunk(f.N[0], bitmaps.ChunkSize))
 	case bitmaps.Registers:
 		value = a.encodeRegisters(f.N[0])
 	case bitmaps.Erasures:
@@ -148,17 +148,6 @@ func (a *account) encodeMeta() []byte {
 	return bitmaps.EncodeMeta(bitmaps.AccountMeta{
 		Seq: a.state.seq, Contacts: a.contacts.next(), Messages: a.messages.next(), Lists: a.lists.next(), Totals: totals,
 	})
-}
-
-// stored is a chunk of names without those that no record has used yet.
-func stored(n *numbering, chunk uint32, announced map[uint32]bool) []string {
-	names := append([]string(nil), n.chunk(chunk, bitmaps.ChunkSize)...)
-	for i := range names {
-		if announced[chunk*bitmaps.ChunkSize+uint32(i)] {
-			names[i] = ""
-		}
-	}
-	return names
 }
 
 func (a *account) encodeRegisters(chunk uint32) []byte {

@@ -70,9 +70,12 @@ func (m *memoryRedis) answer(cmd redis.Cmder, args []string) error {
 	case "evalsha":
 		n, _ := strconv.Atoi(args[2])
 		keys, argv := args[3:3+n], args[3+n:]
-		if n == 2 {
+		switch {
+		case n == 2:
 			cmd.(*redis.Cmd).SetVal(m.open(keys, argv))
-		} else {
+		case len(argv) == 3:
+			cmd.(*redis.Cmd).SetVal(m.reset(keys, argv))
+		default:
 			cmd.(*redis.Cmd).SetVal(m.commit(keys, argv))
 		}
 	case "smembers":
@@ -90,13 +93,6 @@ func (m *memoryRedis) answer(cmd redis.Cmder, args []string) error {
 	case "xrange":
 		limit, _ := strconv.Atoi(args[5])
 		cmd.(*redis.XMessageSliceCmd).SetVal(m.after(args[1], strings.TrimPrefix(args[2], "("), limit))
-	case "hdel":
-		delete(m.hashes[args[1]], args[2])
-	case "del":
-		delete(m.hashes, args[1])
-		delete(m.sets, args[1])
-	case "xtrim":
-		m.trim(args[1], args[len(args)-1])
 	default:
 		return fmt.Errorf("memoryRedis has no %v", args)
 	}
@@ -127,6 +123,21 @@ func (m *memoryRedis) open(keys, argv []string) []any {
 		checkpoint = c
 	}
 	return []any{generation, seq, checkpoint, argv[0]}
+}
+
+// reset is lua/reset.lua.
+func (m *memoryRedis) reset(keys, argv []string) string {
+	head := m.hash(keys[0])
+	if head["gen"] != argv[0] || head["nonce"] != argv[1] {
+		return "FENCED"
+	}
+	delete(head, "checkpoint")
+	m.trim(keys[1], argv[2]+"-0")
+	for _, key := range keys[2:] {
+		delete(m.hashes, key)
+		delete(m.sets, key)
+	}
+	return "OK"
 }
 
 // commit is lua/commit.lua.

@@ -18,13 +18,14 @@ type plan struct {
 	all      []int32      // every segment
 
 	// Who depends on what; the values are places in segments.
-	facts     [8][]int32                    // by bit
-	countries map[country][]int32           // contacts that move into or out of a country
-	lists     map[uint32][]int32            // by list number
-	since     [segment.Behaviours][]since   // by first day, ascending
-	counters  []*counter                    // windows that are counted
-	counted   [segment.Behaviours]countedBy // which counters an event moves
-	blank     map[blankKey][]int32          // members among contacts of whom nothing but facts is known
+	facts       [8][]int32                    // by bit
+	countries   map[country][]int32           // contacts that move into or out of a country
+	lists       map[uint32][]int32            // by list number
+	listNumbers []uint32                      // of the lists that conditions name
+	since       [segment.Behaviours][]since   // by first day, ascending
+	counters    []*counter                    // windows that are counted
+	counted     [segment.Behaviours]countedBy // which counters an event moves
+	blank       map[blankKey][]int32          // members among contacts of whom nothing but facts is known
 }
 
 // planned is one segment of a plan.
@@ -216,7 +217,12 @@ func (c *compiler) in(kind segment.Kind, name string) node {
 	}
 	list := c.account.listNumber(kind, name)
 	c.plan.lists[list] = once(c.plan.lists[list], c.segment)
-	return node{op: opList, number: list}
+	at := slices.Index(c.plan.listNumbers, list)
+	if at < 0 {
+		at = len(c.plan.listNumbers)
+		c.plan.listNumbers = append(c.plan.listNumbers, list)
+	}
+	return node{op: opList, number: uint32(at)}
 }
 
 func (c *compiler) did(d segment.Did) node {
@@ -327,4 +333,32 @@ func (c *counter) covers(day segment.Date) bool { return c.from <= day && day <=
 // counts tells whether events of the message are counted.
 func (c *counter) counts(message uint32) bool {
 	return c.messages == nil || slices.Contains(c.messages, message)
+}
+
+// renameMessage puts a message's number in the place of its placeholder.
+func (p *plan) renameMessage(placeholder, number uint32) {
+	for b := range p.counted {
+		by := p.counted[b].byMessage
+		counters, ok := by[placeholder]
+		if !ok {
+			continue
+		}
+		by[number] = counters
+		delete(by, placeholder)
+		for _, at := range counters {
+			c := p.counters[at]
+			c.messages[slices.Index(c.messages, placeholder)] = number
+			slices.Sort(c.messages)
+			c.key.messages = messageKey(c.messages)
+		}
+	}
+}
+
+// renameList puts a list's number in the place of its placeholder.
+func (p *plan) renameList(placeholder, number uint32) {
+	if at := slices.Index(p.listNumbers, placeholder); at >= 0 {
+		p.listNumbers[at] = number
+		p.lists[number] = p.lists[placeholder]
+		delete(p.lists, placeholder)
+	}
 }

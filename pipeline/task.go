@@ -61,11 +61,12 @@ type Log interface {
 // an error its memory may be ahead of Redis: it must be opened anew.
 type Task struct {
 	Config
-	partition  int32
-	held       *bitmaps.Partition
-	state      *state
-	checkpoint bitmaps.Checkpoint
-	decoder    decoder
+	partition      int32
+	held           *bitmaps.Partition
+	state          *state
+	checkpoint     bitmaps.Checkpoint
+	checkpointSize int // bytes, in the last commit; it goes into the changelog too
+	decoder        decoder
 
 	out      outbox
 	caughtUp bool // the definitions were read to their end for this batch
@@ -205,15 +206,17 @@ func (t *Task) commit(ctx context.Context) error {
 	}
 	entry = bitmaps.SealEntry(entry)
 	t.entry = entry
-	flushed, keepFrom, err := s.flush.take(s.seq, len(entry))
+	flushed, keepFrom, err := s.flush.take(s.seq, len(entry)+t.checkpointSize)
 	if err != nil {
 		return fmt.Errorf("partition %d, commit %d: %w", t.partition, s.seq, err)
 	}
 	if keepFrom = min(keepFrom, t.changes.unpublished(s.seq)); keepFrom > 0 {
 		t.checkpoint.Changelog = keepFrom
 	}
+	checkpoint := t.checkpoint.Encode()
+	t.checkpointSize = len(checkpoint)
 	c := bitmaps.Commit{
-		Checkpoint: &t.checkpoint, Entry: entry, Writes: append(writes, flushed...),
+		Checkpoint: checkpoint, Entry: entry, Writes: append(writes, flushed...),
 		Dropped: t.composer.dropped, KeepFrom: keepFrom,
 	}
 	if err := t.held.Commit(ctx, &c); err != nil {

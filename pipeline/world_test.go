@@ -145,3 +145,6 @@ func (w *world) published() (changes []Change) {
 	}
 	return changes
 }
+
+// day is the account's day of a moment on New York's clocks.
+func (w *world) day(clock string) segment.Date { return segment.DateOf(w.local(clock)) }

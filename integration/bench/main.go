@@ -58,7 +58,7 @@ func parseOptions() options {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	defer stop()
 	run := func(ctx context.Context) error { return benchmark(ctx, parseOptions()) }
 	if len(os.Args) > 1 && os.Args[1] == childArg {
