@@ -56,6 +56,7 @@ func (o *object) set(f field, kind byte, text []byte) {
 	switch {
 	case kind == 'n':
 		o.present &^= bit
+		o.text[f] = nil
 	case f == fieldMember && (kind == 't' || kind == 'f'):
 		o.member = kind == 't'
 	case f != fieldMember && kind == '"':

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"rollcall/consumers"
 )
@@ -64,17 +66,21 @@ func (o *outbox) deadLetter(r *consumers.Record, code Code) {
 func (o *outbox) forward(r *consumers.Record, e *event, owner int32) {
 	m := consumers.Message{
 		Topic: TopicInbox, Partition: owner, Key: append([]byte(nil), o.keyBuf...), Value: r.Value,
-		Headers: []consumers.Header{
+		Headers: append(producerHeaders(r),
 			header(headerTopic, e.origin.Topic),
 			header(headerPartition, strconv.Itoa(int(e.origin.Partition))),
 			header(headerOffset, strconv.FormatInt(e.origin.offset, 10)),
-			header(headerTime, strconv.FormatInt(e.origin.time, 10)),
-		},
+			header(headerTime, strconv.FormatInt(e.origin.time, 10))),
 	}
 	if e.refused != "" {
 		m.Headers = append(m.Headers, header(headerErrorCode, string(e.refused)))
 	}
 	o.add(r, m)
+}
+
+// producerHeaders are a record's headers without those that forwarding added.
+func producerHeaders(r *consumers.Record) []consumers.Header {
+	return slices.DeleteFunc(r.Headers(), func(h consumers.Header) bool { return strings.HasPrefix(h.Key, "rollcall-") })
 }
 
 func (o *outbox) erasure(r *consumers.Record, account string, hash [16]byte, at int64) {

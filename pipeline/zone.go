@@ -50,6 +50,11 @@ func (z *zone) span(ms int64) span {
 	if !end.IsZero() {
 		s.to = end.UnixMilli()
 	}
+	if ms < s.from || ms >= s.to {
+		// Far in the future, package time can say that the last day of a leap
+		// year has ended. What can't be trusted is not remembered.
+		return span{from: ms, to: ms + 1, offset: s.offset}
+	}
 	z.spans = append(z.spans, s)
 	return s
 }

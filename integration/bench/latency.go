@@ -49,9 +49,10 @@ func measureLatency(ctx context.Context, t *task) (*outcome, error) {
 	s.config.Now = time.Now
 	commits := &commitTimes{}
 	s.redis.AddHook(commits)
-	following := t.redis() // connections of its own, as in another process
+	following := t.redis() // connections of its own, so that commits are counted alone
 	defer following.Close()
 	p := newProber(s, bitmaps.NewStore(following, "rollcall"))
+	s.config.Committed = p.view.Committed // as in a process with both roles
 	background, stop := context.WithCancel(ctx)
 	g, background := errgroup.WithContext(background)
 	g.Go(func() error { return s.serve(background) })
