@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,7 +25,7 @@ const (
 	latencyRate   = 1000 // records a second
 	warmUp        = 2    // seconds of each kind that don't count
 	probedSegment = "opted-in"
-	lookEvery     = 200 * time.Microsecond
+	lookEvery     = 20 * time.Millisecond
 )
 
 // prober produces records one by one, in blocks of a second: by turns one for a
@@ -37,6 +36,16 @@ type prober struct {
 	view      *pipeline.View
 	bare, seg *stopwatch
 	acked     *stopwatch
+	news      chan struct{} // the View may know more
+}
+
+// committed hands a commit to the View, as in a process with both roles.
+func (p *prober) committed(partition int32, e *bitmaps.Entry, nonce string) {
+	p.view.Committed(partition, e, nonce)
+	select {
+	case p.news <- struct{}{}:
+	default:
+	}
 }
 
 // measureLatency goes on from the state that Redis holds.
@@ -52,7 +61,7 @@ func measureLatency(ctx context.Context, t *task) (*outcome, error) {
 	following := t.redis() // connections of its own, so that commits are counted alone
 	defer following.Close()
 	p := newProber(s, bitmaps.NewStore(following, "rollcall"))
-	s.config.Committed = p.view.Committed // as in a process with both roles
+	s.config.Committed = p.committed
 	background, stop := context.WithCancel(ctx)
 	g, background := errgroup.WithContext(background)
 	g.Go(func() error { return s.serve(background) })
@@ -72,7 +81,7 @@ func measureLatency(ctx context.Context, t *task) (*outcome, error) {
 func newProber(s *session, store *bitmaps.Store) *prober {
 	return &prober{
 		task: s.task, producer: s.client.Producer(consumers.ProducerConfig{Concurrency: inFlight}),
-		bare: newStopwatch(), seg: newStopwatch(), acked: newStopwatch(),
+		bare: newStopwatch(), seg: newStopwatch(), acked: newStopwatch(), news: make(chan struct{}, 1),
 		view: pipeline.NewView(pipeline.ViewConfig{
 			Partitions: partitions, Store: store, Catalog: s.defined.Catalog, Ends: kafkaEnds{s.client, s.defined},
 			MaxStaleness: 10 * time.Second, Now: time.Now,
@@ -196,15 +205,17 @@ func (p *prober) consume(ctx context.Context) error {
 	return g.Wait()
 }
 
-// look asks the View about all contacts of whom the answer is awaited, again
-// and again: it tells changed sizes, but not whose membership changed.
+// look asks the View about all contacts of whom the answer is awaited, whenever
+// it was handed a commit.
 func (p *prober) look(ctx context.Context) error {
 	var numbers []int
 	var contacts []string
 	for ctx.Err() == nil {
-		// time.Sleep would take a millisecond where the runtime is idle.
-		pause := syscall.NsecToTimespec(int64(lookEvery))
-		_ = syscall.Nanosleep(&pause, nil) // too short a sleep does no harm
+		select {
+		case <-ctx.Done():
+		case <-p.news:
+		case <-time.After(lookEvery): // it may have read a commit back before
+		}
 		numbers, contacts = p.seg.running(numbers), contacts[:0]
 		if len(numbers) == 0 {
 			continue
