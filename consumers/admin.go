@@ -23,10 +23,25 @@ func (w Watermark) check(tp TopicPartition, offset int64) error {
 	return nil
 }
 
+// watermarkTries bounds the attempts to read watermarks, to about 10 s: just
+// after a topic was created its leaders may not know yet.
+const watermarkTries = 10
+
 // Watermarks asks the leaders for the watermarks of the partitions: two
-// requests per broker. It does not retry, but asks anew who leads after a
-// failure.
+// requests per broker. What may succeed later is retried for some seconds.
 func (c *Client) Watermarks(ctx context.Context, tps []TopicPartition) (map[TopicPartition]Watermark, error) {
+	for n := 1; ; n++ {
+		marks, err := c.tryWatermarks(ctx, tps)
+		if err == nil || !retriable(err) || n == watermarkTries || ctx.Err() != nil {
+			return marks, err
+		}
+		if err := sleep(ctx, backoff(n, retryFirst, retryMost)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *Client) tryWatermarks(ctx context.Context, tps []TopicPartition) (map[TopicPartition]Watermark, error) {
 	start, err := c.listOffsets(ctx, tps, earliestOffset)
 	if err != nil {
 		return nil, err

@@ -34,10 +34,16 @@ type part struct {
 	logStart int64   // as of the newest answer
 	high     int64   // high watermark, likewise
 
+	served   time.Time // when there was data last
 	failures int       // in a row
 	retryAt  time.Time // when leaderless
 	cut      bool      // the last fetch gave only a piece of a batch
 }
+
+// busyFor is how long after an answer with data a part counts as busy.
+const busyFor = 200 * time.Millisecond
+
+func (p *part) busy(now time.Time) bool { return now.Sub(p.served) < busyFor }
 
 // chunk is a fetched record set of one part, or an error in place of it.
 type chunk struct {

@@ -13,7 +13,7 @@ import (
 // broker is what the fetcher knows of one broker.
 //
 // While nothing new is written, one request with every idle part is parked at
-// the broker. A part that becomes idle meanwhile must not wait for it, so it
+// the broker, and while something is, one with the parts that get it. A part that becomes idle meanwhile must not wait for it, so it
 // goes into a further request beside it, which ends when the first one ends:
 // then all of them are idle, and go into one request again. The more requests
 // are parked, the shorter the next is, so that a part never waits long for one
@@ -77,9 +77,13 @@ func (f *fetcher) next(b *broker) *request {
 	}
 	r := &request{wait: wait, due: now.Add(wait), parts: make([]*part, 0, len(b.idle))}
 	seen := map[TopicPartition]bool{}
+	split := b.mixed(now)
 	b.idle = slices.DeleteFunc(b.idle, func(p *part) bool {
 		if p.state != idle {
 			return true
+		}
+		if split && !p.busy(now) {
+			return false
 		}
 		if f.readers[p.tp] > 1 {
 			if seen[p.tp] {
@@ -96,6 +100,17 @@ func (f *fetcher) next(b *broker) *request {
 	}
 	b.flying = append(b.flying, r)
 	return r
+}
+
+// mixed says whether some of the idle parts are busy and some are not. Busy ones
+// then go into a request of their own: it comes back often, and would carry all
+// the others along each time.
+func (b *broker) mixed(now time.Time) bool {
+	busy, quiet := false, false
+	for _, p := range b.idle {
+		busy, quiet = busy || p.busy(now), quiet || !p.busy(now)
+	}
+	return busy && quiet
 }
 
 // patience is how long a request that is sent now may be held; 0 if one in
@@ -200,11 +215,13 @@ func (f *fetcher) settleAll(b *broker, r *request, res *fetchResponse, err error
 	// Those that waited come first, then those that got nothing: an answer's
 	// size is limited, and its first partitions get most of it.
 	var served []*part
+	now := time.Now()
 	f.deal(r, res, func(p *part, got bool) {
 		f.settle(p)
 		switch {
 		case p.state != idle:
 		case got:
+			p.served = now
 			served = append(served, p)
 		default:
 			b.idle = append(b.idle, p)

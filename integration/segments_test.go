@@ -9,7 +9,7 @@ import (
 )
 
 // mixedSegments are 20 definitions with every criterion, period, frequency,
-// message clause and origin. %d... stand for days before today.
+// message clause and origin. D3 is the day three days ago.
 func mixedSegments() map[string]string {
 	day := func(before int) string { return time.Now().UTC().AddDate(0, 0, -before).Format(time.DateOnly) }
 	fill := strings.NewReplacer("D20", day(20), "D12", day(12), "D10", day(10), "D3", day(3))
