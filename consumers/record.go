@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"bytes"
 	"fmt"
 )
 
@@ -34,6 +35,13 @@ type Record struct {
 	Value []byte
 
 	headers []byte // the header count and the headers, undecoded but validated
+}
+
+// Clone returns a copy that outlives the fetch buffer.
+func (r *Record) Clone() Record {
+	c := *r
+	c.Key, c.Value, c.headers = bytes.Clone(r.Key), bytes.Clone(r.Value), bytes.Clone(r.headers)
+	return c
 }
 
 // Header returns the value of the last header of that name, as Kafka's own

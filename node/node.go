@@ -203,6 +203,10 @@ func (n *Node) serveAPI(ctx context.Context, g *errgroup.Group) error {
 	}
 	g.Go(func() error { return n.view.Run(ctx) })
 	g.Go(func() error {
+		// Who asks before the definitions are known waits to be let in.
+		if err := n.log.CaughtUp(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
 		if err := server.Serve(ctx, n.listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}

@@ -28,20 +28,24 @@ type ends struct {
 	at          time.Time // before the question was asked
 	tasks       []map[consumers.TopicPartition]int64
 	definitions int64
+	read        time.Time // when the producers' partitions had been read up to here; zero: not yet
 }
 
 // keptEnds bounds what is remembered.
 const keptEnds = 64
 
-func (l *endsLog) Run(ctx context.Context, from Ends, now func() time.Time) error {
+// Run asks again and again until ctx ends. Before it asks, it notes what of the
+// answers so far has been read.
+func (l *endsLog) Run(ctx context.Context, from Ends, now func() time.Time, readUpTo func(*ends) bool) error {
 	ticker := time.NewTicker(endsEvery)
 	defer ticker.Stop()
 	for {
+		l.newest(readUpTo, now())
 		at := now()
 		tasks, definitions, err := from.Ends(ctx)
 		switch {
 		case err == nil:
-			l.add(ends{at, tasks, definitions})
+			l.add(ends{at: at, tasks: tasks, definitions: definitions})
 		case ctx.Err() == nil:
 			slog.Warn("reading where the log ends failed, will retry", "err", err)
 		}
@@ -62,10 +66,16 @@ func (l *endsLog) add(e ends) {
 	}
 }
 
-// newest returns what is remembered, newest first.
-func (l *endsLog) newest() []ends {
+// newest returns what is remembered, newest first, having noted with readUpTo
+// which of it has been read.
+func (l *endsLog) newest(readUpTo func(*ends) bool, now time.Time) []ends {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for i := range l.known {
+		if e := &l.known[i]; e.read.IsZero() && readUpTo(e) {
+			e.read = now
+		}
+	}
 	out := slices.Clone(l.known)
 	slices.Reverse(out)
 	return out
@@ -73,45 +83,66 @@ func (l *endsLog) newest() []ends {
 
 // Freshness says since when everything in Kafka is in the state, and on which
 // day the account stands. It is fresh if that is recent, and the day today.
+//
+// A record in the wrong partition is forwarded to the inbox before its own
+// partition counts as read. So what was written before a moment is in the state
+// once the producers' partitions were read up to their ends at that moment, and
+// the inbox up to its end at some moment after that.
 func (v *View) Freshness(account string) Freshness {
 	f := Freshness{Position: v.position()}
-	known := v.ends.newest()
-	for i, e := range known {
-		behind := v.behind(&e)
-		if len(behind) == 0 {
+	known := v.ends.newest(v.readUpTo, v.Now())
+	var inbox time.Time // up to then the inbox has been read
+	for i := range known {
+		e := &known[i]
+		if inbox.IsZero() && len(v.behind(e, inboxOnly)) == 0 {
+			inbox = e.at
+		}
+		if !e.read.IsZero() && !inbox.IsZero() && !inbox.Before(e.read) {
 			f.AsOf, f.Missing = e.at, nil
 			break
 		}
 		if i == 0 {
-			f.Missing = behind
+			f.Missing = append(v.behind(e, sourcesOnly), v.behind(e, inboxOnly)...)
 		}
 	}
 	switch age := v.Now().Sub(f.AsOf); {
 	case len(known) == 0:
 		f.Missing = []string{"where the log ends is not known yet"}
-	case f.AsOf.IsZero():
-	case age > v.MaxStaleness && len(f.Missing) == 0:
-		f.Missing = []string{fmt.Sprintf("where the log ends was last known %s ago", age.Round(time.Millisecond))}
-	case age <= v.MaxStaleness:
+	case f.AsOf.IsZero() || age > v.MaxStaleness:
+		if len(f.Missing) == 0 {
+			f.Missing = []string{"the inbox was not asked for since the other topics were read"}
+		}
+	default:
 		f.Missing = v.wrongDay(account)
 	}
 	f.Fresh = len(f.Missing) == 0
 	return f
 }
 
+// readUpTo tells whether the producers' partitions have been read up to their ends.
+func (v *View) readUpTo(e *ends) bool { return len(v.behind(e, sourcesOnly)) == 0 }
+
+// side says which partitions a question is about.
+type side bool
+
+const (
+	sourcesOnly side = false // and the definitions
+	inboxOnly   side = true
+)
+
 // behind names the partitions that have not been read up to those ends.
-func (v *View) behind(e *ends) (missing []string) {
-	if at := v.Catalog.Offset(); at < e.definitions {
+func (v *View) behind(e *ends, of side) (missing []string) {
+	if at := v.Catalog.Offset(); of == sourcesOnly && at < e.definitions {
 		missing = append(missing, fmt.Sprintf("definitions: read to %d of %d", at, e.definitions))
 	}
 	for p, r := range v.replicas {
 		r.mu.RLock()
 		for tp, high := range e.tasks[p] {
-			if next := r.next[tp]; next < high {
+			if next := r.next[tp]; next < high && side(tp.Topic == TopicInbox) == of {
 				missing = append(missing, fmt.Sprintf("%s: applied to %d of %d", tp, next, high))
 			}
 		}
-		if composed := r.checkpoint.Definitions; composed < e.definitions {
+		if composed := r.checkpoint.Definitions; of == sourcesOnly && composed < e.definitions {
 			missing = append(missing, fmt.Sprintf("partition %d: composed for definitions to %d of %d", p, composed, e.definitions))
 		}
 		r.mu.RUnlock()
@@ -156,7 +187,7 @@ func (v *View) position() string {
 func (v *View) Status(account string) Status {
 	s := Status{Freshness: v.Freshness(account), Outcomes: map[string]int64{}, DeadLetters: map[string]int64{}}
 	var newest ends
-	if known := v.ends.newest(); len(known) > 0 {
+	if known := v.ends.newest(func(*ends) bool { return false }, v.Now()); len(known) > 0 {
 		newest = known[0]
 	}
 	for p, r := range v.replicas {

@@ -147,9 +147,7 @@ func (t *Task) readErasures(ctx context.Context) error {
 	from := t.Offsets()[tp]
 	var batch consumers.Batch
 	next, err := t.Log.ReadAll(ctx, tp, from, func(r *consumers.Record) error {
-		c := *r
-		c.Key, c.Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
-		batch.Records = append(batch.Records, c)
+		batch.Records = append(batch.Records, r.Clone())
 		return nil
 	})
 	if err != nil || next <= from {

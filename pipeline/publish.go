@@ -82,6 +82,9 @@ type published struct {
 	changes  []Change
 }
 
+// publishWait bounds one attempt to publish.
+const publishWait = 5 * time.Second
+
 // publishQueue bounds the commits that wait to be published.
 const publishQueue = 256
 
@@ -213,7 +216,11 @@ func (p *publisher) more(first published) []published {
 // publish retries until it succeeds or ctx ends.
 func (p *publisher) publish(ctx context.Context, commits []published) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		err := p.write(ctx, commits)
+		// Changes and up to where they are told belong together, so what is begun
+		// is brought to an end also when the task has ended.
+		whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishWait)
+		err := p.write(whole, commits)
+		cancel()
 		if err == nil {
 			p.upTo.Store(commits[len(commits)-1].position.Seq)
 			return

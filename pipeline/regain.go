@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -90,9 +89,7 @@ func (t *Task) readUpTo(ctx context.Context, tp consumers.TopicPartition, end in
 		if r.Offset >= end {
 			return errReached
 		}
-		c := *r
-		c.Key, c.Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
-		batch.Records = append(batch.Records, c)
+		batch.Records = append(batch.Records, r.Clone())
 		if len(batch.Records) < regainRecords {
 			return nil
 		}

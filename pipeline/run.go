@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"rollcall/bitmaps"
 	"rollcall/consumers"
 )
 
@@ -12,7 +14,7 @@ import (
 const (
 	batchRecords = 20_000
 	batchBytes   = 8 << 20
-	courtesy     = time.Second            // between two reports of offsets to Kafka
+	courtesy     = time.Second            // between two looks at Redis, and reports of offsets to Kafka
 	idleLook     = 100 * time.Millisecond // between two looks at the clock
 )
 
@@ -61,6 +63,9 @@ func (t *Task) run(ctx context.Context, feed *consumers.Feed) error {
 			return err
 		}
 		if now := time.Now(); now.Sub(reported) > courtesy {
+			if err := t.confirm(ctx); err != nil {
+				return err
+			}
 			feed.Committed(t.Offsets())
 			reported = now
 		}
@@ -69,6 +74,22 @@ func (t *Task) run(ctx context.Context, feed *consumers.Feed) error {
 		}
 	}
 	feed.Committed(t.Offsets())
+	return nil
+}
+
+// confirm looks whether Redis still holds what this task committed last: where
+// nothing is written, no commit would find out.
+func (t *Task) confirm(ctx context.Context) error {
+	if t.held.Nonce() == "" {
+		return nil // a store that keeps nothing
+	}
+	head, err := t.Store.Head(ctx, t.partition)
+	if err != nil {
+		return err
+	}
+	if head.Nonce != t.held.Nonce() || head.Seq != t.held.Seq() {
+		return fmt.Errorf("partition %d, after commit %d: %w", t.partition, t.held.Seq(), bitmaps.ErrConflict)
+	}
 	return nil
 }
 

@@ -62,7 +62,7 @@ func (v *View) Run(ctx context.Context) error {
 	for _, r := range v.replicas {
 		g.Go(func() error { return r.Run(ctx) })
 	}
-	g.Go(func() error { return v.ends.Run(ctx, v.Ends, v.Now) })
+	g.Go(func() error { return v.ends.Run(ctx, v.Ends, v.Now, v.readUpTo) })
 	return g.Wait()
 }
 
