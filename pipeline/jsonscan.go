@@ -53,10 +53,10 @@ func (o *object) set(f field, kind byte, text []byte) {
 	bit := fieldSet(1) << f
 	o.present |= bit
 	o.wrong &^= bit
+	o.text[f] = nil
 	switch {
 	case kind == 'n':
 		o.present &^= bit
-		o.text[f] = nil
 	case f == fieldMember && (kind == 't' || kind == 'f'):
 		o.member = kind == 't'
 	case f != fieldMember && kind == '"':
