@@ -23,13 +23,14 @@ func (s *state) maintain(cause bitmaps.Cause) {
 // settle goes through the marked contacts one by one.
 func (p *piece) settle() {
 	slices.SortFunc(p.marks, func(a, b mark) int { return cmp.Compare(a.contact, b.contact) })
-	due := newDue(len(p.plan.segments))
+	due := &p.account.state.due
+	due.reset(len(p.plan.segments))
 	for i := 0; i < len(p.marks); {
 		contact := p.marks[i].contact
 		for ; i < len(p.marks) && p.marks[i].contact == contact; i++ {
 			due.add(p.marks[i].segments)
 		}
-		p.settleContact(contact, &due)
+		p.settleContact(contact, due)
 	}
 	p.marks = p.marks[:0]
 }
@@ -120,15 +121,20 @@ func (a *account) announce(cause bitmaps.Cause) {
 	a.flips = a.flips[:0]
 }
 
-// due is a set of places of segments, taken out in ascending order.
+// due is a set of places of segments, taken out in ascending order. It is empty
+// when a contact is settled, and used again for the next.
 type due struct {
 	words []uint64
 	low   int // no word before is set
 }
 
-func newDue(segments int) due {
+// reset makes room in the empty set.
+func (d *due) reset(segments int) {
 	n := (segments + 63) / 64
-	return due{words: make([]uint64, n), low: n}
+	if n > cap(d.words) {
+		d.words = make([]uint64, n)
+	}
+	d.words, d.low = d.words[:n], n
 }
 
 func (d *due) add(segments []int32) {

@@ -24,6 +24,7 @@ type state struct {
 	now      int64 // Unix ms; says which day is today
 
 	phones   phones
+	due      due        // scratch
 	seq      uint64     // number of the commit in the making
 	inCommit []*account // those that it changes
 	publish  bool       // whether changes are collected
