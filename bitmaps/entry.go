@@ -64,9 +64,6 @@ type Op struct {
 // NewEntry begins a changelog entry, reusing buf's memory.
 func NewEntry(buf []byte) []byte { return append(buf[:0], make([]byte, sealSize)...) }
 
-// EntryEmpty tells whether nothing was appended since NewEntry.
-func EntryEmpty(b []byte) bool { return len(b) <= sealSize }
-
 // AppendOp adds an op to an entry.
 func AppendOp(b []byte, op *Op) []byte {
 	b = append(b, byte(op.Code))

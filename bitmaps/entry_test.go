@@ -120,11 +120,11 @@ func TestEntryReusesItsBuffer(t *testing.T) {
 	b := AppendOp(NewEntry(nil), &Op{Code: OpAccount, Name: "a long name to be overwritten"})
 	b = SealEntry(b)
 	again := NewEntry(b)
-	if &again[0] != &b[0] || !EntryEmpty(again) {
+	if &again[0] != &b[0] || len(again) != sealSize {
 		t.Error("not begun anew in the same memory")
 	}
 	again = AppendOp(again, &Op{Code: OpAccount, Name: "b"})
-	if EntryEmpty(again) {
+	if len(again) == sealSize {
 		t.Error("empty with an op in it")
 	}
 	if got, err := decodeOps(SealEntry(again)); err != nil || len(got) != 1 || got[0].Name != "b" {

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -198,10 +197,4 @@ func compareOutcomes(t *testing.T, s api.Status, want *naive.Result) {
 	if got := s.Outcomes["forwarded"]; got != forwarded {
 		t.Errorf("%d records were forwarded, want %d", got, forwarded)
 	}
-}
-
-// accountOf is the account that a record's key names.
-func accountOf(key []byte) string {
-	account, _, _ := strings.Cut(string(key), "/")
-	return account
 }
