@@ -4,10 +4,11 @@
 // Everything of one Kafka partition lies in one Redis Cluster slot, under keys
 // that share the hash tag {pN}:
 //
-//	PREFIX:{p7}             hash    the head: format, gen, nonce, seq, checkpoint
+//	PREFIX:{p7}             hash    the head: format, gen, nonce, seq, accounts, checkpoint
 //	PREFIX:{p7}:log         stream  the changelog: one entry per commit, id SEQ-0
-//	PREFIX:{p7}:accounts    set     the accounts that have fragments here
+//	PREFIX:{p7}:accounts    hash    the accounts here, and how many fragments each has
 //	PREFIX:{p7}:a:ACCOUNT   hash    the fragments of one account
+//	PREFIX:{p7}:damage      string  what a reader found damaged, until the owner begins anew
 //
 // A commit appends one entry to the changelog, moves the head and may rewrite
 // some fragments, all in one script. Fragments are folded from the changelog

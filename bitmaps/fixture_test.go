@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"slices"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -89,11 +88,8 @@ func (f *fixture) dump() map[string]any {
 			out[key], err = f.client.HGetAll(f.ctx, key).Result()
 		case "stream":
 			out[key], err = f.client.XRange(f.ctx, key, "-", "+").Result()
-		case "set":
-			var members []string
-			members, err = f.client.SMembers(f.ctx, key).Result()
-			slices.Sort(members)
-			out[key] = members
+		case "string":
+			out[key], err = f.client.Get(f.ctx, key).Result()
 		default:
 			f.t.Fatalf("%s is a %s", key, kind)
 		}

@@ -14,7 +14,7 @@ const scanCount = 500 // fragments asked for at once, up to 8 KiB each
 
 // Accounts lists the accounts that have fragments in a partition.
 func (s *Store) Accounts(ctx context.Context, partition int32) ([]string, error) {
-	accounts, err := s.redis.SMembers(ctx, s.key(partition, ":accounts")).Result()
+	accounts, err := s.redis.HKeys(ctx, s.key(partition, ":accounts")).Result()
 	if err != nil {
 		return nil, fmt.Errorf("accounts of partition %d: %w", partition, err)
 	}
@@ -123,16 +123,27 @@ func readEntry(m redis.XMessage) (Entry, error) {
 type Head struct {
 	Nonce string
 	Seq   uint64
+	// Changelog is the first entry that is needed beside the fragments; 0 if
+	// nothing was committed yet.
+	Changelog uint64
 }
 
 // Head reads a partition's head; the zero Head if there is none.
-func (s *Store) Head(ctx context.Context, partition int32) (Head, error) {
-	values, err := s.redis.HMGet(ctx, s.key(partition, ""), "nonce", "seq").Result()
+func (s *Store) Head(ctx context.Context, partition int32) (h Head, err error) {
+	values, err := s.redis.HMGet(ctx, s.key(partition, ""), "nonce", "seq", "checkpoint").Result()
 	if err != nil {
-		return Head{}, fmt.Errorf("head of partition %d: %w", partition, err)
+		return h, fmt.Errorf("head of partition %d: %w", partition, err)
 	}
-	nonce, _ := values[0].(string)
-	text, _ := values[1].(string)
-	seq, _ := strconv.ParseUint(text, 10, 64)
-	return Head{Nonce: nonce, Seq: seq}, nil
+	text := func(i int) string { s, _ := values[i].(string); return s }
+	h.Nonce = text(0)
+	h.Seq, _ = strconv.ParseUint(text(1), 10, 64)
+	if values[2] == nil {
+		return h, nil
+	}
+	c, err := decodeCheckpoint([]byte(text(2)))
+	if err != nil {
+		return h, fmt.Errorf("head of partition %d: %w", partition, err)
+	}
+	h.Changelog = c.Changelog
+	return h, nil
 }

@@ -61,14 +61,14 @@ func (s *Store) key(partition int32, suffix string) string {
 }
 
 // Open takes a partition over and fences whoever had it. fresh tells that
-// nothing was ever committed.
+// nothing was ever committed. With ErrDamaged the partition is taken over too,
+// for Reset.
 func (s *Store) Open(ctx context.Context, partition int32) (p *Partition, c Checkpoint, fresh bool, err error) {
+	c.Reasons = map[string]int64{}
 	if s.redis == nil {
-		return &Partition{store: s, number: partition}, Checkpoint{Reasons: map[string]int64{}}, true, nil
+		return &Partition{store: s, number: partition}, c, true, nil
 	}
-	var random [12]byte
-	_, _ = rand.Read(random[:]) // never fails
-	nonce := hex.EncodeToString(random[:])
+	nonce := newNonce()
 	reply, err := openScript.Run(ctx, s.redis, []string{s.key(partition, ""), s.key(partition, ":log")}, Format, nonce).Slice()
 	if err != nil {
 		return nil, c, false, fmt.Errorf("open partition %d: %w", partition, err)
@@ -77,14 +77,24 @@ func (s *Store) Open(ctx context.Context, partition int32) (p *Partition, c Chec
 		return nil, c, false, fmt.Errorf("open partition %d: redis holds format %s, this binary writes %d", partition, found, Format)
 	}
 	p = &Partition{store: s, number: partition, generation: fmt.Sprint(reply[0]), nonce: nonce, seq: uint64(reply[1].(int64))}
+	if reply[4] != int64(0) {
+		return p, c, false, fmt.Errorf("open partition %d: head: %w", partition, ErrDamaged)
+	}
 	checkpoint, ok := reply[2].(string)
 	if !ok {
-		return p, Checkpoint{Reasons: map[string]int64{}}, true, nil
+		return p, c, true, nil
 	}
-	if c, err = decodeCheckpoint([]byte(checkpoint)); err != nil {
-		return nil, c, false, fmt.Errorf("open partition %d: checkpoint: %w", partition, err)
+	read, err := decodeCheckpoint([]byte(checkpoint))
+	if err != nil {
+		return p, c, false, fmt.Errorf("open partition %d: checkpoint: %w", partition, err)
 	}
-	return p, c, false, nil
+	return p, read, false, nil
+}
+
+func newNonce() string {
+	var random [12]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return hex.EncodeToString(random[:])
 }
 
 // Write is one fragment to store; a nil Value deletes it.
@@ -145,12 +155,15 @@ func (p *Partition) Commit(ctx context.Context, c *Commit) error {
 		return nil
 	case "FENCED":
 		return fmt.Errorf("commit %d of partition %d: %w", p.seq+1, p.number, ErrFenced)
+	case "DAMAGED":
+		return fmt.Errorf("commit %d of partition %d: fragments are missing: %w", p.seq+1, p.number, ErrDamaged)
 	}
 	return fmt.Errorf("commit %d of partition %d: %w", p.seq+1, p.number, ErrConflict)
 }
 
-// Reset deletes what a partition has left without a checkpoint, for the writer
-// that opened it last.
+// Reset begins a partition anew, for the writer that opened it last: nothing is
+// left of it, and its next commit builds on an empty state. Fragments of an
+// account that nobody knows of any more go when the account is written again.
 func (p *Partition) Reset(ctx context.Context) error {
 	if p.store.redis == nil {
 		return nil
@@ -159,16 +172,19 @@ func (p *Partition) Reset(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keys := []string{p.store.key(p.number, ""), p.store.key(p.number, ":log"), p.store.key(p.number, ":accounts")}
+	keys := []string{p.store.key(p.number, ""), p.store.key(p.number, ":log"), p.store.key(p.number, ":accounts"),
+		p.store.key(p.number, ":damage")}
 	for _, a := range accounts {
 		keys = append(keys, p.store.key(p.number, ":a:"+a))
 	}
-	reply, err := resetScript.Run(ctx, p.store.redis, keys, p.generation, p.nonce, strconv.FormatUint(p.seq, 10)).Text()
+	nonce := newNonce()
+	reply, err := resetScript.Run(ctx, p.store.redis, keys, p.generation, p.nonce, strconv.FormatUint(p.seq+1, 10), nonce).Text()
 	if err != nil {
 		return fmt.Errorf("reset partition %d: %w", p.number, err)
 	}
 	if reply != "OK" {
 		return fmt.Errorf("reset partition %d: %w", p.number, ErrFenced)
 	}
+	p.nonce, p.seq = nonce, p.seq+1
 	return nil
 }

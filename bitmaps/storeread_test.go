@@ -70,8 +70,10 @@ func testHead(t *testing.T, f *fixture) {
 		t.Errorf("of nothing: %+v, %v", h, err)
 	}
 	p := f.open()
-	f.must(p.Commit(f.ctx, commit("acme", "m", "1")))
-	if h, err := f.store.Head(f.ctx, partition); err != nil || h != (Head{Nonce: p.Nonce(), Seq: p.Seq()}) {
+	c := commit("acme", "m", "1")
+	c.Checkpoint = (&Checkpoint{Changelog: 2}).Encode()
+	f.must(p.Commit(f.ctx, c))
+	if h, err := f.store.Head(f.ctx, partition); err != nil || h != (Head{Nonce: p.Nonce(), Seq: p.Seq(), Changelog: 2}) {
 		t.Errorf("%+v, %v, want %q and %d", h, err, p.Nonce(), p.Seq())
 	}
 }

@@ -1,0 +1,122 @@
+package bitmaps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A checksum finds a fragment that was altered, but not one that is gone. So
+// Redis also holds, changed by the script that commits, how many fragments each
+// account has, how many accounts there are, and where the changelog begins.
+
+// Audit looks whether Redis still has every account of a partition, every
+// fragment of the accounts that are named, and the changelog from where head
+// says that it is needed; and whether somebody found damage when reading. It is
+// ErrDamaged if not. It may run beside commits.
+func (s *Store) Audit(ctx context.Context, partition int32, accounts []string) error {
+	checks := []func(context.Context, int32) error{s.auditDamage, s.auditChangelog, s.auditAccounts}
+	for _, check := range checks {
+		if err := check(ctx, partition); err != nil {
+			return fmt.Errorf("audit of partition %d: %w", partition, err)
+		}
+	}
+	for len(accounts) > 0 {
+		n := min(len(accounts), auditAtOnce)
+		if err := s.auditFragments(ctx, partition, accounts[:n]); err != nil {
+			return fmt.Errorf("audit of partition %d: %w", partition, err)
+		}
+		accounts = accounts[n:]
+	}
+	return nil
+}
+
+// auditAtOnce bounds the accounts that are asked for in one round trip.
+const auditAtOnce = 200
+
+// ReportDamage tells the owner of a partition, at its next Audit, what a reader
+// found. Reset takes the report away.
+func (s *Store) ReportDamage(ctx context.Context, partition int32, what string) error {
+	return s.redis.Set(ctx, s.key(partition, ":damage"), what, 0).Err()
+}
+
+func (s *Store) auditDamage(ctx context.Context, partition int32) error {
+	what, err := s.redis.Get(ctx, s.key(partition, ":damage")).Result()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%w: a reader found: %s", ErrDamaged, what)
+}
+
+// auditChangelog looks for the entry that head's checkpoint begins with. It is
+// there unless the changelog was trimmed meanwhile, which moves the checkpoint.
+func (s *Store) auditChangelog(ctx context.Context, partition int32) error {
+	for before := uint64(0); ; {
+		head, err := s.Head(ctx, partition)
+		if err != nil {
+			return err
+		}
+		first := head.Changelog
+		if first == 0 || first > head.Seq {
+			return nil
+		}
+		entries, err := s.redis.XRangeN(ctx, s.key(partition, ":log"), "-", "+", 1).Result()
+		if err != nil {
+			return err
+		}
+		if len(entries) == 1 && entries[0].ID == strconv.FormatUint(first, 10)+"-0" {
+			return nil
+		}
+		if first == before {
+			return fmt.Errorf("%w: the changelog lacks entry %d", ErrDamaged, first)
+		}
+		before = first
+	}
+}
+
+func (s *Store) auditAccounts(ctx context.Context, partition int32) error {
+	var want *redis.StringCmd
+	var got *redis.IntCmd
+	_, err := s.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		want = p.HGet(ctx, s.key(partition, ""), "accounts")
+		got = p.HLen(ctx, s.key(partition, ":accounts"))
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	if n, _ := want.Int64(); n != got.Val() {
+		return fmt.Errorf("%w: %d accounts of %d", ErrDamaged, got.Val(), n)
+	}
+	return nil
+}
+
+func (s *Store) auditFragments(ctx context.Context, partition int32, accounts []string) error {
+	want, got := make([]*redis.StringCmd, len(accounts)), make([]*redis.IntCmd, len(accounts))
+	_, err := s.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		for i, a := range accounts {
+			want[i] = p.HGet(ctx, s.key(partition, ":accounts"), a)
+			got[i] = p.HLen(ctx, s.key(partition, ":a:"+a))
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	for i, a := range accounts {
+		n, err := want[i].Int64()
+		if errors.Is(err, redis.Nil) {
+			continue // dropped meanwhile, or not written yet
+		}
+		if n != got[i].Val() {
+			return fmt.Errorf("%w: %d fragments of %d of account %s", ErrDamaged, got[i].Val(), n, a)
+		}
+	}
+	return nil
+}
