@@ -7,7 +7,7 @@ TEST_FLAGS ?= -timeout 9m $(RACE)
 GO_FILES = $$(find . -name '*.go' -not -path '*/node_modules/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fmt bench
+.PHONY: help build run test lint fmt fuzz bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ lint: ## gofmt and go vet
 
 fmt: ## format all Go files
 	gofmt -w $(GO_FILES)
+
+fuzz: ## fuzz all that is decoded, FUZZTIME=1m for each target; FUZZ=Parse for some
+	@GO='$(GO)' ./fuzz.sh
 
 bench: ## run the benchmark program against real servers
 	$(GO) run ./integration/bench

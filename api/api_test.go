@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -137,6 +138,7 @@ type bench struct {
 	catalog *catalog.Catalog
 	log     *catalog.Log
 	logged  *bytes.Buffer
+	served  chan error // what Serve returned
 	// secrets of acme, and one of globex
 	read, write, foreign string
 }
@@ -192,6 +194,18 @@ func (b *bench) token(account string, scope catalog.Scope) string {
 	entry, secret := catalog.NewToken(account, scope)
 	b.put(entry)
 	return secret
+}
+
+// serve serves on an address of its own until ctx ends.
+func (b *bench) serve(ctx context.Context) (address string) {
+	b.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.served = make(chan error, 1)
+	go func() { b.served <- b.server.Serve(ctx, l) }()
+	return l.Addr().String()
 }
 
 type answer struct {

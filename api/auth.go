@@ -105,12 +105,37 @@ func (s *Server) admit(a access) func(huma.Context, func(huma.Context)) {
 		if p == nil {
 			p = s.authorize(c, a)
 		}
+		if p == nil {
+			p = bodyFits(r, ctx.Operation().MaxBodyBytes)
+		}
 		if p != nil {
 			p.write(w)
 			return
 		}
+		leave, p := s.limiterOf(ctx.Operation()).enter(c.account)
+		if p != nil {
+			p.write(w)
+			return
+		}
+		defer leave()
 		next(huma.WithValue(ctx, callerKey{}, c))
 	}
+}
+
+// bodyFits refuses a body that says itself that it is too large.
+func bodyFits(r *http.Request, limit int64) *Problem {
+	if limit > 0 && r.ContentLength > limit {
+		return problem("too-large", "the body has %d bytes, of %d that are taken", r.ContentLength, limit)
+	}
+	return nil
+}
+
+// limiterOf is what limits an operation.
+func (s *Server) limiterOf(op *huma.Operation) *limiter {
+	if op.Metadata[streaming] != nil {
+		return s.streams
+	}
+	return s.requests
 }
 
 func callerOf(ctx context.Context) caller { return ctx.Value(callerKey{}).(caller) }

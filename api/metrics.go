@@ -14,6 +14,9 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	open     prometheus.Gauge
+	streams  prometheus.Gauge
+	limited  prometheus.Gauge
+	refused  *prometheus.CounterVec
 }
 
 func newMetrics(registry prometheus.Registerer) (*metrics, error) {
@@ -28,8 +31,17 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 		open: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "rollcall_http_requests_open", Help: "HTTP requests under way, streams among them.",
 		}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "rollcall_streams", Help: "Streams that are open: live sizes and lists.",
+		}),
+		limited: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "rollcall_api_requests", Help: "Requests to the API under way, without streams.",
+		}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rollcall_refused_total", Help: "What was refused, and by whose limit: the account's or the server's.",
+		}, []string{"what", "limit"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.open} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.open, m.streams, m.limited, m.refused} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}

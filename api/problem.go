@@ -89,7 +89,7 @@ func (p *Problem) write(w http.ResponseWriter) {
 func problem(kind, format string, args ...any) *Problem {
 	k := kinds[kind]
 	p := &Problem{Type: problemsPath + kind, Title: k.title, Status: k.status, Detail: fmt.Sprintf(format, args...)}
-	if k.status == http.StatusServiceUnavailable {
+	if k.status == http.StatusServiceUnavailable || k.status == http.StatusTooManyRequests {
 		p.retryAfter = time.Second
 	}
 	return p

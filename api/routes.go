@@ -2,15 +2,26 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 )
 
+// description is of the whole API.
+var description = fmt.Sprintf("Live audience segments for SMS. Errors are RFC 9457 problems; their types are documented under "+problemsPath+`.
+
+Limits: a body has at most %d bytes, that of a check %d, and headers %d; headers take at most %v to arrive, a body %v. `+
+	`An account has at most %d other requests than streams under way, a process %d. `+
+	`Streams are limited too, for the account and the process (rollcall serve --help says how many), `+
+	`and one whose reader doesn't read for %v is cut off. `+
+	`What an account has too much of is answered 429, what the process has too much of 503, each with Retry-After.`,
+	maxBody, maxCheckBody, maxHeader, headerWait, requestWait, requestLimit.PerAccount, requestLimit.All, writeWait)
+
 // describe is the frame of the OpenAPI document.
 func describe(version string) huma.Config {
 	c := huma.DefaultConfig("rollcall", version)
-	c.Info.Description = "Live audience segments for SMS. Errors are RFC 9457 problems; their types are documented under " + problemsPath + "."
+	c.Info.Description = description
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // huma's own pages load scripts from elsewhere
 	c.CreateHooks = nil                                   // no "$schema" in answers
@@ -44,7 +55,10 @@ func (s *Server) routes() {
 func handle[I, O any](s *Server, a access, op huma.Operation, handler func(context.Context, caller, *I) (*O, error)) {
 	op.Security = []map[string][]string{{"token": {}}}
 	op.Middlewares = huma.Middlewares{s.admit(a)}
-	op.Errors = []int{401, 403, 404, 503}
+	op.Errors = []int{401, 403, 404, 429, 503}
+	if op.MaxBodyBytes > 0 {
+		op.Errors = append(op.Errors, 413)
+	}
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, callerOf(ctx), in)
 		if err != nil {
@@ -82,6 +96,7 @@ func del(id, path, summary string) huma.Operation {
 // body bounds a body, whose schema is checked: a misspelt field is refused.
 func body(op huma.Operation, limit int64) huma.Operation {
 	op.MaxBodyBytes = limit
+	op.Description = fmt.Sprintf("The body has at most %d bytes.", limit)
 	op.BodyReadTimeout = requestWait
 	return op
 }
@@ -102,7 +117,11 @@ func events(op huma.Operation) huma.Operation {
 	return streams(op, "text/event-stream", `An event "snapshot" with all sizes, then an event "size" for each change, and "deleted".`)
 }
 
+// streaming marks operations that are limited as streams.
+const streaming = "streaming"
+
 func streams(op huma.Operation, contentType, description string) huma.Operation {
+	op.Metadata = map[string]any{streaming: true}
 	op.Responses = map[string]*huma.Response{
 		"200": {Description: description, Content: map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{Type: huma.TypeString}}}},
 	}

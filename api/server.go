@@ -42,6 +42,9 @@ type Config struct {
 	Page http.Handler
 	// ComposeWait is how long PUT waits for a segment to be composed. Default: 5 s.
 	ComposeWait time.Duration
+	// Streams bounds the streams that are open at once: live sizes and lists.
+	// Default: DefaultStreams.
+	Streams Limit
 	// KeepAlive is the longest silence in a stream of events. Default: 15 s.
 	KeepAlive time.Duration
 	// Version is the product's, shown in the status and in OpenAPI.
@@ -76,7 +79,7 @@ const (
 	// writeWait is how long a stream's reader may block it.
 	writeWait = 30 * time.Second
 	// shutdownWait is how long requests under way may take at the end.
-	shutdownWait = 5 * time.Second
+	shutdownWait = time.Second
 )
 
 // Server is the HTTP interface as a handler.
@@ -84,6 +87,9 @@ type Server struct {
 	Config
 	api     huma.API
 	handler http.Handler
+
+	streams  *limiter
+	requests *limiter
 
 	draining context.Context // ends when the server shuts down, and with it all streams of events
 	drain    context.CancelFunc
@@ -94,6 +100,8 @@ func New(c Config) (*Server, error) {
 	c.ComposeWait = cmp.Or(c.ComposeWait, 5*time.Second)
 	c.KeepAlive = cmp.Or(c.KeepAlive, 15*time.Second)
 	c.Log = cmp.Or(c.Log, slog.Default())
+	c.Streams.All = cmp.Or(c.Streams.All, DefaultStreams.All)
+	c.Streams.PerAccount = cmp.Or(c.Streams.PerAccount, DefaultStreams.PerAccount)
 	if c.Ready == nil {
 		c.Ready = func() []string { return nil }
 	}
@@ -105,6 +113,8 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Config: c}
+	s.streams = newLimiter(c.Streams, "streams", m.streams, m.refused)
+	s.requests = newLimiter(requestLimit, "requests", m.limited, m.refused)
 	s.draining, s.drain = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	s.api = humago.New(mux, describe(c.Version))

@@ -38,9 +38,13 @@ func (s *Store) Audit(ctx context.Context, partition int32, accounts []string) e
 const auditAtOnce = 200
 
 // ReportDamage tells the owner of a partition, at its next Audit, what a reader
-// found. Reset takes the report away.
-func (s *Store) ReportDamage(ctx context.Context, partition int32, what string) error {
-	return s.redis.Set(ctx, s.key(partition, ":damage"), what, 0).Err()
+// found in the state of the writer that nonce names. Reset takes the report away.
+func (s *Store) ReportDamage(ctx context.Context, partition int32, nonce, what string) error {
+	err := damageScript.Run(ctx, s.redis, []string{s.key(partition, ""), s.key(partition, ":damage")}, nonce, what).Err()
+	if err != nil {
+		return fmt.Errorf("report damage in partition %d: %w", partition, err)
+	}
+	return nil
 }
 
 func (s *Store) auditDamage(ctx context.Context, partition int32) error {
@@ -54,30 +58,31 @@ func (s *Store) auditDamage(ctx context.Context, partition int32) error {
 	return fmt.Errorf("%w: a reader found: %s", ErrDamaged, what)
 }
 
-// auditChangelog looks for the entry that head's checkpoint begins with. It is
-// there unless the changelog was trimmed meanwhile, which moves the checkpoint.
+// auditChangelog looks whether the changelog has every entry from the first
+// that head's checkpoint asks for up to the newest.
 func (s *Store) auditChangelog(ctx context.Context, partition int32) error {
-	for before := uint64(0); ; {
-		head, err := s.Head(ctx, partition)
-		if err != nil {
-			return err
-		}
-		first := head.Changelog
-		if first == 0 || first > head.Seq {
-			return nil
-		}
-		entries, err := s.redis.XRangeN(ctx, s.key(partition, ":log"), "-", "+", 1).Result()
-		if err != nil {
-			return err
-		}
-		if len(entries) == 1 && entries[0].ID == strconv.FormatUint(first, 10)+"-0" {
-			return nil
-		}
-		if first == before {
-			return fmt.Errorf("%w: the changelog lacks entry %d", ErrDamaged, first)
-		}
-		before = first
+	var values *redis.SliceCmd
+	var first *redis.XMessageSliceCmd
+	var length *redis.IntCmd
+	_, err := s.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		values = p.HMGet(ctx, s.key(partition, ""), headFields...)
+		first = p.XRangeN(ctx, s.key(partition, ":log"), "-", "+", 1)
+		length = p.XLen(ctx, s.key(partition, ":log"))
+		return nil
+	})
+	if err != nil {
+		return err
 	}
+	head, err := readHead(values.Val())
+	if err != nil || head.Checkpoint.Changelog == 0 {
+		return err
+	}
+	from := head.Checkpoint.Changelog
+	want := int64(max(head.Seq+1, from) - from)
+	if n := length.Val(); n != want || n > 0 && first.Val()[0].ID != strconv.FormatUint(from, 10)+"-0" {
+		return fmt.Errorf("%w: the changelog has %d entries of %d, from %d on", ErrDamaged, n, want, from)
+	}
+	return nil
 }
 
 func (s *Store) auditAccounts(ctx context.Context, partition int32) error {

@@ -47,7 +47,14 @@ func testMissing(t *testing.T, f *fixture) {
 		"the list":            {func() error { return f.client.Del(f.ctx, key(":accounts")).Err() }, true},
 		"the changelog":       {func() error { return f.client.Del(f.ctx, key(":log")).Err() }, false},
 		"its first entry":     {func() error { return f.client.XDel(f.ctx, key(":log"), "3-0").Err() }, false},
-		"what a reader says":  {func() error { return f.store.ReportDamage(f.ctx, partition, "this") }, false},
+		"another entry":       {func() error { return f.client.XDel(f.ctx, key(":log"), "4-0").Err() }, false},
+		"what a reader says": {func() error {
+			head, err := f.store.Head(f.ctx, partition)
+			f.must(err)
+			f.must(f.store.ReportDamage(f.ctx, partition, "of another writer", "nothing"))
+			f.must(f.audit())
+			return f.store.ReportDamage(f.ctx, partition, head.Nonce, "this")
+		}, false},
 	}
 	for what, damage := range damages {
 		p := f.stored()

@@ -2,6 +2,7 @@ package bitmaps
 
 import (
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -12,17 +13,38 @@ type Checkpoint struct {
 	Definitions int64  // every account is composed for the definitions below this offset
 	Changelog   uint64 // fragments hold what entries before this seq say; those may be gone
 	Lineage     string // random, given to a state that begins empty
+	Writer      string // the nonce of whoever committed it
+	Seq         uint64 // the commit that it came with
 	Offsets     []Offset
 	Outcomes    [Outcomes]int64
 	Reasons     map[string]int64 // dead letters by code
 	Metadata    string           // version of the phone metadata that facts were derived with
+	Lost        []Loss           // what keeps the partition from going on
+}
+
+// Loss is what a state needs of a partition of a topic, and Kafka has no more.
+// To is before From if the log ends before it: then its topic was created anew,
+// or cut off.
+type Loss struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	From      int64  `json:"from" doc:"the first offset that is needed"`
+	To        int64  `json:"to" doc:"where the log begins now; before from: the topic was created anew or cut off"`
+}
+
+func (l Loss) String() string {
+	if l.To < l.From {
+		return fmt.Sprintf("%s/%d: offset %d was reached, and the log that begins at %d ends before it: it was created anew, or cut off",
+			l.Topic, l.Partition, l.From, l.To)
+	}
+	return fmt.Sprintf("%s/%d: offsets from %d on are needed, the log begins at %d", l.Topic, l.Partition, l.From, l.To)
 }
 
 // Offset is how far one partition of one topic is in the state.
 type Offset struct {
 	Topic     string
 	Partition int32
-	First     int64 // where the state began
+	First     int64 // where the state began; negative once a topic was created anew: offsets consumed are Next - First
 	Next      int64 // the first offset that is not in it
 }
 
@@ -37,17 +59,18 @@ const (
 	DeadLettered                // unreadable
 	Ignored                     // only where the configuration says so
 	Skipped                     // no record: control, aborted, compacted away
-	Outcomes     = 6
+	Lost                        // gone from Kafka before they were read, as the operator accepted
+	Outcomes     = 7
 )
 
-var outcomeNames = [Outcomes]string{"applied", "repeated", "forwarded", "dead_lettered", "ignored", "skipped"}
+var outcomeNames = [Outcomes]string{"applied", "repeated", "forwarded", "dead_lettered", "ignored", "skipped", "lost"}
 
 func (o Outcome) String() string { return outcomeNames[o] }
 
 // Clone returns a copy that shares nothing with c.
 func (c *Checkpoint) Clone() Checkpoint {
 	d := *c
-	d.Offsets, d.Reasons = slices.Clone(c.Offsets), maps.Clone(c.Reasons)
+	d.Offsets, d.Reasons, d.Lost = slices.Clone(c.Offsets), maps.Clone(c.Reasons), slices.Clone(c.Lost)
 	return d
 }
 
@@ -55,11 +78,11 @@ func (c *Checkpoint) Clone() Checkpoint {
 func (c *Checkpoint) Encode() []byte {
 	b := sealed(256)
 	b = binary.AppendUvarint(binary.AppendVarint(b, c.Definitions), c.Changelog)
-	b = appendString(b, c.Lineage)
+	b = binary.AppendUvarint(appendString(appendString(b, c.Lineage), c.Writer), c.Seq)
 	b = binary.AppendUvarint(b, uint64(len(c.Offsets)))
 	for _, o := range c.Offsets {
 		b = binary.AppendUvarint(appendString(b, o.Topic), uint64(o.Partition))
-		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(o.First)), uint64(o.Next))
+		b = binary.AppendUvarint(binary.AppendVarint(b, o.First), uint64(o.Next))
 	}
 	for _, n := range c.Outcomes {
 		b = binary.AppendUvarint(b, uint64(n))
@@ -68,7 +91,12 @@ func (c *Checkpoint) Encode() []byte {
 	for code, n := range c.Reasons {
 		b = binary.AppendUvarint(appendString(b, code), uint64(n))
 	}
-	return seal(appendString(b, c.Metadata))
+	b = binary.AppendUvarint(appendString(b, c.Metadata), uint64(len(c.Lost)))
+	for _, l := range c.Lost {
+		b = binary.AppendUvarint(appendString(b, l.Topic), uint64(l.Partition))
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(l.From)), uint64(l.To))
+	}
+	return seal(b)
 }
 
 func decodeCheckpoint(data []byte) (Checkpoint, error) {
@@ -79,9 +107,10 @@ func decodeCheckpoint(data []byte) (Checkpoint, error) {
 	}
 	r := reader{b: payload}
 	c.Definitions, c.Changelog, c.Lineage = r.int(), r.uint(), r.string()
+	c.Writer, c.Seq = r.string(), r.uint()
 	for range r.count() {
 		c.Offsets = append(c.Offsets, Offset{
-			Topic: r.string(), Partition: int32(r.uint32()), First: int64(r.uint()), Next: int64(r.uint()),
+			Topic: r.string(), Partition: r.partition(), First: r.int(), Next: int64(r.uint()),
 		})
 	}
 	for i := range c.Outcomes {
@@ -93,6 +122,11 @@ func decodeCheckpoint(data []byte) (Checkpoint, error) {
 		c.Reasons[code] = int64(r.uint())
 	}
 	c.Metadata = r.string()
+	for range r.count() {
+		c.Lost = append(c.Lost, Loss{
+			Topic: r.string(), Partition: r.partition(), From: int64(r.uint()), To: int64(r.uint()),
+		})
+	}
 	return c, r.done()
 }
 

@@ -72,9 +72,9 @@ func DecodeRegisters(data []byte) ([]Register, error) {
 	var out []Register
 	for len(r.b) > 0 && len(out) < ChunkSize {
 		consent := r.uint()
-		reg := Register{Consent: int64(consent >> 1), OptedOut: consent&1 == 1, Time: int64(r.uint())}
+		reg := Register{Consent: int64(consent) >> 1, OptedOut: consent&1 == 1, Time: int64(r.uint())}
 		if reg.Time != 0 {
-			reg.Partition, reg.Offset = int32(r.uint32()), int64(r.uint())
+			reg.Partition, reg.Offset = r.partition(), int64(r.uint())
 		}
 		out = append(out, reg)
 	}
@@ -116,7 +116,7 @@ func DecodeListRegisters(data []byte) ([]ListRegister, error) {
 	for len(r.b) > 0 {
 		last += r.uint32()
 		at := r.uint()
-		out = append(out, ListRegister{Contact: last, At: int64(at >> 1), Member: at&1 == 1})
+		out = append(out, ListRegister{Contact: last, At: int64(at) >> 1, Member: at&1 == 1})
 	}
 	return out, r.done()
 }

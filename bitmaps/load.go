@@ -121,29 +121,35 @@ func readEntry(m redis.XMessage) (Entry, error) {
 
 // Head is what a partition's head says now.
 type Head struct {
-	Nonce string
-	Seq   uint64
-	// Changelog is the first entry that is needed beside the fragments; 0 if
-	// nothing was committed yet.
-	Changelog uint64
+	Nonce      string
+	Seq        uint64
+	Checkpoint Checkpoint // the zero Checkpoint if nothing was committed yet
 }
 
+var headFields = []string{"nonce", "seq", "checkpoint", "format"}
+
 // Head reads a partition's head; the zero Head if there is none.
-func (s *Store) Head(ctx context.Context, partition int32) (h Head, err error) {
-	values, err := s.redis.HMGet(ctx, s.key(partition, ""), "nonce", "seq", "checkpoint").Result()
+func (s *Store) Head(ctx context.Context, partition int32) (Head, error) {
+	values, err := s.redis.HMGet(ctx, s.key(partition, ""), headFields...).Result()
+	if err != nil {
+		return Head{}, fmt.Errorf("head of partition %d: %w", partition, err)
+	}
+	h, err := readHead(values)
 	if err != nil {
 		return h, fmt.Errorf("head of partition %d: %w", partition, err)
 	}
+	return h, nil
+}
+
+func readHead(values []any) (h Head, err error) {
 	text := func(i int) string { s, _ := values[i].(string); return s }
 	h.Nonce = text(0)
 	h.Seq, _ = strconv.ParseUint(text(1), 10, 64)
-	if values[2] == nil {
-		return h, nil
+	if format := text(3); format != "" && format != strconv.Itoa(Format) {
+		return h, fmt.Errorf("redis holds format %s, this binary reads %d", format, Format)
 	}
-	c, err := decodeCheckpoint([]byte(text(2)))
-	if err != nil {
-		return h, fmt.Errorf("head of partition %d: %w", partition, err)
+	if values[2] != nil {
+		h.Checkpoint, err = decodeCheckpoint([]byte(text(2)))
 	}
-	h.Changelog = c.Changelog
-	return h, nil
+	return h, err
 }

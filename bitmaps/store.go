@@ -29,8 +29,12 @@ var commitLua string
 //go:embed lua/reset.lua
 var resetLua string
 
+//go:embed lua/damage.lua
+var damageLua string
+
 var (
 	resetScript  = redis.NewScript(resetLua)
+	damageScript = redis.NewScript(damageLua)
 	openScript   = redis.NewScript(openLua)
 	commitScript = redis.NewScript(commitLua)
 )

@@ -62,7 +62,8 @@ func testCommit(t *testing.T, f *fixture) {
 	}
 	want := Checkpoint{
 		Definitions: 3, Lineage: "l", Offsets: []Offset{{"sms.sent", partition, 5, 9}},
-		Outcomes: [Outcomes]int64{1, 2, 3, 4, 5, 6}, Reasons: map[string]int64{"not-json": 4}, Metadata: "v",
+		Outcomes: [Outcomes]int64{1, 2, 3, 4, 5, 6, 7}, Reasons: map[string]int64{"not-json": 4}, Metadata: "v",
+		Writer: "w", Seq: 3, Lost: []Loss{{"sms.sent", partition, 9, 12}},
 	}
 	entry := encodeOps([]Op{{Code: OpAccount, Name: "acme"}})
 	f.must(p.Commit(f.ctx, &Commit{Checkpoint: want.Encode(), Entry: entry, Writes: []Write{
@@ -110,7 +111,7 @@ func testOpenRefuses(t *testing.T, f *fixture) {
 	head := f.store.key(partition, "")
 	f.must(f.client.HSet(f.ctx, head, "format", Format+1).Err())
 	before := f.dump()
-	if _, _, _, err := f.store.Open(f.ctx, partition); err == nil || !strings.Contains(err.Error(), "format 2") {
+	if _, _, _, err := f.store.Open(f.ctx, partition); err == nil || !strings.Contains(err.Error(), fmt.Sprint("format ", Format+1)) {
 		t.Errorf("another format: %v", err)
 	}
 	f.unchanged(before)

@@ -3,6 +3,7 @@ package bitmaps
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // reader takes values off a payload; the first failure sticks.
@@ -35,6 +36,15 @@ func (r *reader) uint32() uint32 {
 		return 0
 	}
 	return uint32(v)
+}
+
+func (r *reader) partition() int32 {
+	v := r.uint32()
+	if v > math.MaxInt32 {
+		r.fail("partition")
+		return 0
+	}
+	return int32(v)
 }
 
 func (r *reader) int() int64 {

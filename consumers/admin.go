@@ -63,6 +63,15 @@ func (c *Client) OffsetsAt(ctx context.Context, tps []TopicPartition, at time.Ti
 	return c.listOffsets(ctx, tps, at.UnixMilli())
 }
 
+// PartitionCounts returns the partition counts of those of the topics that exist.
+func (c *Client) PartitionCounts(ctx context.Context, topics []string) (map[string]int, error) {
+	t, err := c.topology(ctx, topics)
+	if err != nil {
+		return nil, err
+	}
+	return t.partitions, nil
+}
+
 // Topics returns all topics but Kafka's internal ones, with their partition
 // counts.
 func (c *Client) Topics(ctx context.Context) (map[string]int, error) {

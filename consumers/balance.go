@@ -103,8 +103,9 @@ func tasksOf(assigned map[string][]kafka.PartitionAssignment, tasks int) []int32
 	return slices.Sorted(maps.Keys(set))
 }
 
-// partitionsOf returns the partitions of a task in order of topic and number.
-func partitionsOf(task int32, tasks int, counts map[string]int) []TopicPartition {
+// PartitionsOf returns the partitions that a task reads, in order of topic and
+// number: of every topic those whose number is the task's, modulo the tasks.
+func PartitionsOf(task int32, tasks int, counts map[string]int) []TopicPartition {
 	var tps []TopicPartition
 	for _, topic := range slices.Sorted(maps.Keys(counts)) {
 		for q := int(task); q < counts[topic]; q += tasks {

@@ -46,11 +46,14 @@ type Config struct {
 	MaxFetch int
 	// MaxPartitionFetch bounds the bytes per partition of one fetch response.
 	// A partition has at most two such pieces waiting and one being read. A
-	// record batch that is larger still comes, alone. Default 1 MiB.
+	// record batch that is larger still comes, alone, and then nothing else
+	// waits for that partition. Default 1 MiB.
 	MaxPartitionFetch int
 	// MaxBuffered bounds the bytes fetched and not yet read in the process:
 	// with many partitions, MaxPartitionFetch is lowered (to 16 KiB at least)
-	// so that all of them together stay within it. Default 128 MiB.
+	// so that all of them together stay within it. While as much waits all the
+	// same, because batches are large, no task's partition is fetched. Tails are.
+	// Default 128 MiB.
 	MaxBuffered int
 }
 

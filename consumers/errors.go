@@ -35,8 +35,8 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("%s: corrupt batch at offset %d: %s", e.TopicPartition, e.Offset, e.Reason)
 }
 
-// TooLargeError says that a message is larger than the producer or the topic
-// allows. Retrying can't help.
+// TooLargeError says that a message is larger than the topic allows. Retrying
+// can't help.
 type TooLargeError struct {
 	Topic string
 	Size  int // bytes of key, value and headers, uncompressed

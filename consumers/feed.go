@@ -15,6 +15,7 @@ type Feed struct {
 	tps       []TopicPartition
 	ready     chan struct{}
 	committed func(map[TopicPartition]int64)
+	urgent    bool // others wait for what it reads
 
 	streams []*stream // once started, in the order of tps
 	turn    int       // the stream to begin with next
@@ -60,7 +61,7 @@ func (f *Feed) Start(offsets map[TopicPartition]int64) error {
 		if err := mark.check(tp, offset); err != nil {
 			lost = append(lost, err)
 		}
-		parts[i] = &part{tp: tp, notify: f.signal, offset: offset, logStart: mark.LogStart, high: mark.High}
+		parts[i] = &part{tp: tp, notify: f.signal, urgent: f.urgent, offset: offset, logStart: mark.LogStart, high: mark.High}
 		streams[i] = &stream{part: parts[i], w: walker{tp: tp, next: offset}}
 	}
 	if lost != nil {
@@ -128,9 +129,16 @@ func (f *Feed) fill(l *limit) {
 		}
 		f.turn = (f.turn + 1) % len(f.streams)
 	}
-	if l.reached() {
+	if l.reached() && !f.streams[f.turn].large() {
 		f.turn = (f.turn + 1) % len(f.streams)
 	}
+}
+
+// large tells whether a stream is in the middle of much memory. It is read on
+// before others then, so that a task has no more than one of that kind.
+func (s *stream) large() bool {
+	const much = 4 << 20
+	return s.set != nil && len(s.set.b) > much || s.w.inflated != nil && len(s.w.inflated.b) > much
 }
 
 // read walks what a stream has, as far as the limit allows.

@@ -22,6 +22,7 @@ type fetcher struct {
 	mu      sync.Mutex
 	closed  bool
 	parts   int                    // registered
+	waiting int                    // bytes fetched for all parts and not yet taken
 	readers map[TopicPartition]int // how many of the parts read it
 	brokers map[int32]*broker
 	lost    []*part
@@ -66,7 +67,8 @@ func (f *fetcher) remove(parts []*part) {
 	defer f.mu.Unlock()
 	f.parts -= len(parts)
 	for _, p := range parts {
-		p.state, p.chunks = removed, nil
+		f.taken(p.waiting)
+		p.state, p.chunks, p.waiting = removed, nil, 0
 		if f.readers[p.tp]--; f.readers[p.tp] == 0 {
 			delete(f.readers, p.tp)
 		}
@@ -86,7 +88,9 @@ func (f *fetcher) take(p *part) (chunk, bool) {
 	n := copy(p.chunks, p.chunks[1:])
 	p.chunks[n] = chunk{}
 	p.chunks = p.chunks[:n]
-	if p.state == full {
+	p.waiting -= c.size()
+	f.taken(c.size())
+	if p.state == full && !f.enough(p) {
 		p.state = idle
 		p.broker.idle = append(p.broker.idle, p)
 		f.schedule(p.broker)
@@ -94,11 +98,30 @@ func (f *fetcher) take(p *part) (chunk, bool) {
 	return c, true
 }
 
+// taken notes that so many bytes no longer wait, and fetches on if there were
+// too many.
+func (f *fetcher) taken(bytes int) {
+	f.c.Stats.Waiting.Add(int64(-bytes))
+	before := f.waiting
+	f.waiting -= bytes
+	if most := f.c.cfg.MaxBuffered; before >= most && f.waiting < most {
+		for _, b := range f.brokers {
+			f.schedule(b)
+		}
+	}
+}
+
+// enough tells whether as much waits for the reader of a part as may: some
+// pieces, or one that is as large.
+func (f *fetcher) enough(p *part) bool {
+	return len(p.chunks) >= maxChunks || p.waiting >= maxChunks*int(f.partitionFetch())
+}
+
 // settle puts a part that was in a request where it belongs now.
 func (f *fetcher) settle(p *part) {
 	switch {
 	case p.state != flying:
-	case len(p.chunks) >= maxChunks:
+	case f.enough(p):
 		p.state = full
 	default:
 		p.state = idle

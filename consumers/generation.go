@@ -101,7 +101,7 @@ func (n *generation) runTask(ctx context.Context, task int32) {
 }
 
 func (n *generation) serveOnce(ctx context.Context, task int32) error {
-	feed := newFeed(ctx, n.g.c, partitionsOf(task, n.g.cfg.Tasks, n.counts))
+	feed := newFeed(ctx, n.g.c, PartitionsOf(task, n.g.cfg.Tasks, n.counts))
 	feed.committed = n.note
 	defer feed.close()
 	return n.serve(ctx, task, feed)

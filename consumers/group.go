@@ -110,7 +110,7 @@ func (g *Group) Run(ctx context.Context, serve Serve) error {
 	if err := g.awaitTopics(ctx); err != nil {
 		return nil // ctx ended
 	}
-	dialer := &groupDialer{dial: g.c.cfg.Dial}
+	dialer := newGroupDialer(g.c.cfg.Dial)
 	members, err := kafka.NewConsumerGroup(g.kafkaConfig(dialer))
 	if err != nil {
 		return fmt.Errorf("consumer group %s: %w", g.cfg.ID, err)
@@ -120,6 +120,11 @@ func (g *Group) Run(ctx context.Context, serve Serve) error {
 		defer close(closed)
 		members.Close()
 	})
+	cut := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		defer close(cut)
+		dialer.hangUpUntil(closed, lastWait, leaveWait)
+	})
 	for ctx.Err() == nil {
 		gen, err := members.Next(ctx)
 		if err != nil {
@@ -128,9 +133,17 @@ func (g *Group) Run(ctx context.Context, serve Serve) error {
 		}
 		g.runGeneration(ctx, gen, serve)
 	}
-	dialer.hangUpUntil(closed, g.cfg.RequestTimeout)
+	<-cut
 	return nil
 }
+
+// Once the context has ended, tasks have lastWait to end and to commit their
+// offsets, and then each word to the coordinator leaveWait. If leaving is cut
+// off, the group waits for the session timeout before it gives the tasks to others.
+const (
+	lastWait  = time.Second
+	leaveWait = 300 * time.Millisecond
+)
 
 func (g *Group) joinFailed(ctx context.Context, dialer *groupDialer, err error) {
 	if ctx.Err() != nil {

@@ -85,7 +85,7 @@ func TestBalancerCopartitions(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	tps := partitionsOf(1, 4, map[string]int{"six": 6, "four": 4, "one": 1})
+	tps := PartitionsOf(1, 4, map[string]int{"six": 6, "four": 4, "one": 1})
 	if fmt.Sprint(tps) != "[four/1 six/1 six/5]" {
 		t.Errorf("task 1 has %v", tps)
 	}

@@ -13,8 +13,13 @@ import (
 type groupDialer struct {
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	mu   sync.Mutex
-	open map[*groupConn]bool
+	mu      sync.Mutex
+	open    map[*groupConn]bool
+	dialing map[*context.CancelFunc]bool
+}
+
+func newGroupDialer(dial func(ctx context.Context, network, address string) (net.Conn, error)) *groupDialer {
+	return &groupDialer{dial: dial, open: map[*groupConn]bool{}, dialing: map[*context.CancelFunc]bool{}}
 }
 
 type groupConn struct {
@@ -23,16 +28,19 @@ type groupConn struct {
 }
 
 func (d *groupDialer) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d.mu.Lock()
+	d.dialing[&cancel] = true
+	d.mu.Unlock()
 	conn, err := d.dial(ctx, network, address)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.dialing, &cancel)
 	if err != nil {
 		return nil, err
 	}
 	c := &groupConn{Conn: conn, d: d}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.open == nil {
-		d.open = map[*groupConn]bool{}
-	}
 	d.open[c] = true
 	return c, nil
 }
@@ -44,26 +52,28 @@ func (c *groupConn) Close() error {
 	return c.Conn.Close()
 }
 
-// hangUp closes the connections there are. New ones can be opened, to leave the
-// group.
+// hangUp closes the connections there are, and those that are being opened. New
+// ones can be opened, to leave the group.
 func (d *groupDialer) hangUp() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for c := range d.open {
 		c.Conn.Close()
 	}
-	d.open = nil
+	clear(d.open)
+	for cancel := range d.dialing {
+		(*cancel)()
+	}
 }
 
-// hangUpUntil waits for done, cutting whatever holds it up at intervals.
-func (d *groupDialer) hangUpUntil(done <-chan struct{}, interval time.Duration) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
+// hangUpUntil waits for done, cutting off whatever holds it up: after a while,
+// and then at intervals.
+func (d *groupDialer) hangUpUntil(done <-chan struct{}, first, interval time.Duration) {
+	for wait := first; ; wait = interval {
 		select {
 		case <-done:
 			return
-		case <-ticker.C:
+		case <-time.After(wait):
 			d.hangUp()
 		}
 	}

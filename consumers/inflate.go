@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/segmentio/kafka-go/compress"
 )
 
@@ -22,13 +24,44 @@ func inflate(codec compress.Compression, src []byte, limit int) (*buffer, error)
 	if codec == compress.Snappy && !snappyWithin(src, limit) {
 		return nil, fmt.Errorf("%s: malformed, or %w", c.Name(), errInflatesTooLarge)
 	}
-	r := c.NewReader(bytes.NewReader(src))
+	r := newInflater(c, src)
 	defer r.Close()
 	out, err := readAll(r, newBuffer(4*len(src)), limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name(), err)
 	}
 	return out, nil
+}
+
+// maxWindow is the largest window that a zstd frame may ask for. The decoder
+// allocates it, so that a frame of ten bytes can cost half a gigabyte if it is
+// allowed to. It is what the reference implementation takes by default, and
+// what the highest level of compression asks for.
+const maxWindow = 128 << 20
+
+// newInflater reads src with kafka-go's codec, but for zstd, for which it takes
+// a decoder that bounds the window.
+func newInflater(c compress.Codec, src []byte) io.ReadCloser {
+	if c.Code() != int8(compress.Zstd) {
+		return c.NewReader(bytes.NewReader(src))
+	}
+	d := zstdDecoders.Get().(*zstd.Decoder)
+	_ = d.Reset(bytes.NewReader(src)) // fails for decoders that were closed
+	return zstdReader{d}
+}
+
+var zstdDecoders = sync.Pool{New: func() any {
+	d, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow)) // fails for options out of range
+	return d
+}}
+
+// zstdReader gives its decoder back when it is closed.
+type zstdReader struct{ *zstd.Decoder }
+
+func (r zstdReader) Close() error {
+	err := r.Reset(nil)
+	zstdDecoders.Put(r.Decoder)
+	return err
 }
 
 // readAll reads r to its end into buf, or into a larger one that replaces it.

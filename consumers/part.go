@@ -31,6 +31,8 @@ type part struct {
 
 	offset   int64   // to fetch next
 	chunks   []chunk // fetched and not yet taken
+	waiting  int     // bytes of chunks
+	urgent   bool    // is fetched however much waits elsewhere
 	logStart int64   // as of the newest answer
 	high     int64   // high watermark, likewise
 
@@ -52,8 +54,16 @@ type chunk struct {
 	err     error
 }
 
+func (c *chunk) size() int {
+	if c.set == nil {
+		return 0
+	}
+	return len(c.set.b)
+}
+
 func (p *part) push(c chunk) {
 	p.chunks = append(p.chunks, c)
+	p.waiting += c.size()
 	p.notify()
 }
 

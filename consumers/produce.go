@@ -36,9 +36,9 @@ func (m *Message) size() int {
 
 // ProducerConfig is how a Producer writes.
 type ProducerConfig struct {
-	// MaxRequest bounds the message bytes of one request to a partition, and so
-	// the size of a message. Topics have a bound of their own
-	// (max.message.bytes), which is 1 MiB unless configured. Default 900 KiB.
+	// MaxRequest bounds the message bytes of one request to a partition. A
+	// larger message goes alone, and it is the topic that takes it or not
+	// (max.message.bytes, 1 MiB unless configured). Default 900 KiB.
 	MaxRequest int
 	// Concurrency bounds the requests in flight, each to one partition and on
 	// its own connection. Default 8.
@@ -108,9 +108,6 @@ func (p *Producer) group(ctx context.Context, messages []Message) (map[TopicPart
 	groups := map[TopicPartition][]int{}
 	for i := range messages {
 		m := &messages[i]
-		if size := m.size(); size > p.cfg.MaxRequest {
-			return nil, &TooLargeError{Topic: m.Topic, Size: size}
-		}
 		tp := TopicPartition{m.Topic, m.Partition}
 		if m.Partition < 0 {
 			n, err := p.partitions(ctx, m.Topic)

@@ -82,7 +82,7 @@ func (f *fetcher) next(b *broker) *request {
 		if p.state != idle {
 			return true
 		}
-		if split && !p.busy(now) {
+		if split && !p.busy(now) || f.waiting >= f.c.cfg.MaxBuffered && !p.urgent {
 			return false
 		}
 		if f.readers[p.tp] > 1 {
@@ -278,7 +278,11 @@ func (f *fetcher) answer(p *part, res *fetchResponsePartition, first bool) bool 
 	switch code := kafka.Error(res.ErrorCode); {
 	case code == 0:
 		f.c.Stats.FetchedBytes.Add(int64(len(res.RecordSet.bytes())))
-		return p.take(res, first)
+		waiting := p.waiting
+		got := p.take(res, first)
+		f.waiting += p.waiting - waiting
+		f.c.Stats.Waiting.Add(int64(p.waiting - waiting))
+		return got
 	case code == kafka.OffsetOutOfRange:
 		f.outOfRange(p)
 	case retriable(code):

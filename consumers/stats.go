@@ -3,7 +3,7 @@ package consumers
 import "sync/atomic"
 
 // Stats counts what a Client did since it was opened. Its fields are only
-// added to, and may be read at any time.
+// added to, unless they say otherwise, and may be read at any time.
 type Stats struct {
 	FetchRequests atomic.Int64 // fetch requests answered
 	FetchErrors   atomic.Int64 // fetch requests, and partitions in them, that failed and were retried
@@ -11,6 +11,8 @@ type Stats struct {
 	Batches       atomic.Int64 // record batches walked, empty ones included
 	Records       atomic.Int64 // records handed to readers
 	Skipped       atomic.Int64 // offsets that gave no record: control, aborted, compacted away
+
+	Waiting atomic.Int64 // record bytes fetched and not yet taken by their readers: the one that also falls
 
 	Rebalances   atomic.Int64 // group generations joined
 	GroupErrors  atomic.Int64 // failed attempts to join a group

@@ -18,6 +18,7 @@ const (
 // the reading ends with it, and next is that record's offset.
 func (c *Client) ReadAll(ctx context.Context, tp TopicPartition, from int64, fn func(*Record) error) (next int64, err error) {
 	feed := newFeed(ctx, c, []TopicPartition{tp})
+	feed.urgent = true // a task may stand still until this is read
 	if err := feed.Start(map[TopicPartition]int64{tp: from}); err != nil {
 		return from, err
 	}
@@ -38,6 +39,7 @@ func (c *Client) ReadAll(ctx context.Context, tp TopicPartition, from int64, fn 
 // then after what is written later.
 func (c *Client) Tail(ctx context.Context, tp TopicPartition, from int64, fn func(*Record) error, caughtUp func(next, high int64) error) error {
 	feed := newFeed(ctx, c, []TopicPartition{tp})
+	feed.urgent = true // a task may stand still until this is read
 	if err := feed.Start(map[TopicPartition]int64{tp: from}); err != nil {
 		return err
 	}

@@ -90,9 +90,26 @@ func (s *recordSet) ReadFrom(r io.Reader) (int64, error) {
 	if size > maxRecordSet {
 		return 4, fmt.Errorf("record set of %d bytes", size)
 	}
-	s.buf = newBuffer(int(size))
-	n, err := io.ReadFull(r, s.buf.b)
+	n, err := s.read(r, int(size))
 	return 4 + int64(n), err
+}
+
+// read takes that many bytes. A size that is larger than sets commonly are has
+// to prove true before there is memory for all of it.
+func (s *recordSet) read(r io.Reader, size int) (n int, err error) {
+	const common = 1 << largestBuffer
+	if size <= common {
+		s.buf = newBuffer(size)
+		return io.ReadFull(r, s.buf.b)
+	}
+	buf, err := readAll(io.LimitReader(r, int64(size)), newBuffer(common), size)
+	if err != nil {
+		return 0, err
+	}
+	if s.buf = buf; len(buf.b) < size {
+		err = io.ErrUnexpectedEOF
+	}
+	return len(buf.b), err
 }
 
 // WriteTo is the inverse, which kafka-go wants of a message type.

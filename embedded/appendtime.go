@@ -7,7 +7,6 @@ import (
 	"hash/crc32"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -28,15 +27,14 @@ func newAppendTime() *appendTime {
 }
 
 // produce rewrites the batches of a request in place. A batch that it can't
-// read stays as it is: the broker looks at it next, and refuses it.
+// read is emptied: the broker then refuses it as a real one does, while by itself
+// it would keep any bytes with a checksum that fits, and nobody could read on.
 func (a *appendTime) produce(req *kmsg.ProduceRequest) {
 	now := a.now().UnixMilli()
 	for t := range req.Topics {
 		for p := range req.Topics[t].Partitions {
 			part := &req.Topics[t].Partitions[p]
-			if dated, err := a.date(part.Records, now); err == nil {
-				part.Records = dated
-			}
+			part.Records, _ = a.date(part.Records, now)
 		}
 	}
 }
@@ -66,10 +64,8 @@ func (a *appendTime) date(raw []byte, now int64) ([]byte, error) {
 	if err := b.ReadFrom(raw); err != nil {
 		return nil, err
 	}
-	if b.NumRecords > 1 {
-		if err := a.flatten(&b); err != nil {
-			return nil, err
-		}
+	if err := a.flatten(&b); err != nil {
+		return nil, err
 	}
 	b.Attributes &^= appendBit
 	b.FirstTimestamp, b.MaxTimestamp = now, now
@@ -78,7 +74,7 @@ func (a *appendTime) date(raw []byte, now int64) ([]byte, error) {
 
 // flatten takes away what the records' dates differ by from the batch's.
 func (a *appendTime) flatten(b *kmsg.RecordBatch) error {
-	records, err := kfake.BatchRecords(*b)
+	records, err := readRecords(b)
 	if err != nil {
 		return err
 	}
@@ -89,6 +85,34 @@ func (a *appendTime) flatten(b *kmsg.RecordBatch) error {
 		flat = r.AppendTo(flat)
 	}
 	return recompress(b, flat)
+}
+
+// readRecords reads the records of a batch. Package kfake can do so too, and
+// panics where a record is longer than the batch.
+func readRecords(b *kmsg.RecordBatch) ([]kmsg.Record, error) {
+	rest, err := kgo.DefaultDecompressor().Decompress(b.Records, kgo.CompressionCodecType(b.Attributes&codecBits))
+	if err != nil {
+		return nil, err
+	}
+	var records []kmsg.Record
+	for delta := range b.NumRecords {
+		length, n := binary.Varint(rest)
+		if n <= 0 || length <= 0 || length > int64(len(rest)-n) {
+			return nil, errBatch
+		}
+		r := kmsg.NewRecord()
+		if err := r.ReadFrom(rest[:n+int(length)]); err != nil {
+			return nil, err
+		}
+		if r.OffsetDelta != delta {
+			return nil, errBatch
+		}
+		records, rest = append(records, r), rest[n+int(length):]
+	}
+	if len(rest) > 0 || len(records) == 0 {
+		return nil, errBatch
+	}
+	return records, nil
 }
 
 // recompress stores records the way the producer did: left uncompressed they

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,13 +37,35 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{t: t, patience: 4 * time.Minute, kcatPath: servers.Kcat(t), redis: servers.StartRedis(t), kafka: servers.StartKafka(t)}
+	return newClusterOf(t, servers.StartRedis(t), servers.StartKafka(t))
+}
+
+func newClusterOf(t *testing.T, redis *servers.Server, kafka *servers.KafkaCluster) *cluster {
+	t.Helper()
+	c := &cluster{t: t, patience: 4 * time.Minute, kcatPath: servers.Kcat(t), redis: redis, kafka: kafka}
 	t.Logf("integration: kcat at %s", c.kcatPath)
 	client, err := consumers.Open(consumers.Config{Brokers: []string{c.kafka.Addr()}, ClientID: "rollcall-tests"})
 	must(t, err)
 	t.Cleanup(client.Close)
 	c.client = client
 	return c
+}
+
+// fill creates an account with the segment in, of so many contacts, and waits
+// until all of them are in it.
+func (c *cluster) fill(p *process, account string, contacts int) {
+	c.t.Helper()
+	createAccount(c.t, p, map[string]any{"id": account})
+	var optIns, people strings.Builder
+	for i := range contacts {
+		contact := fmt.Sprintf("c-%d", i)
+		people.WriteString(line(account+"/"+contact, contactRecord(account, contact)))
+		optIns.WriteString(line(account+"/"+contact, consentRecord(account, contact, time.Now())))
+	}
+	c.kcat("contacts", strings.NewReader(people.String()), likeJava...)
+	c.kcat("sms.opted_in", strings.NewReader(optIns.String()), likeJava...)
+	putSegment(c.t, p, account, "in", "all contacts where opted in")
+	c.settled(p)
 }
 
 // with is the cluster for a subtest.

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"rollcall/consumers"
 	"rollcall/pipeline"
@@ -14,9 +13,6 @@ type kafka struct {
 	*consumers.Client
 	*consumers.Producer
 	partitions int32
-
-	mu  sync.Mutex
-	tps [][]consumers.TopicPartition // by task
 }
 
 var definitions = consumers.TopicPartition{Topic: pipeline.TopicDefinitions}
@@ -84,39 +80,17 @@ func (k *kafka) Ends(ctx context.Context) ([]map[consumers.TopicPartition]int64,
 	return ends, marks[definitions].High, nil
 }
 
-// tasks lists the partitions that each task reads. Partitions that are added to
-// a topic are seen at the next start.
+// tasks lists the partitions that each task reads now.
 func (k *kafka) tasks(ctx context.Context) ([][]consumers.TopicPartition, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.tps != nil {
-		return k.tps, nil
-	}
-	counts, err := k.Topics(ctx)
+	counts, err := k.PartitionCounts(ctx, sources)
 	if err != nil {
-		return nil, fmt.Errorf("list topics: %w", err)
+		return nil, fmt.Errorf("partitions of the sources: %w", err)
 	}
 	tps := make([][]consumers.TopicPartition, k.partitions)
-	for _, topic := range sources {
-		for q := range int32(counts[topic]) {
-			tps[q%k.partitions] = append(tps[q%k.partitions], consumers.TopicPartition{Topic: topic, Partition: q})
-		}
+	for p := range k.partitions {
+		tps[p] = consumers.PartitionsOf(p, int(k.partitions), counts)
 	}
-	k.tps = tps
 	return tps, nil
-}
-
-// starts implements pipeline.Starts.
-func (k *kafka) starts(ctx context.Context, tps []consumers.TopicPartition) (map[consumers.TopicPartition]int64, error) {
-	marks, err := k.Watermarks(ctx, tps)
-	if err != nil {
-		return nil, fmt.Errorf("where logs start: %w", err)
-	}
-	starts := make(map[consumers.TopicPartition]int64, len(tps))
-	for tp, mark := range marks {
-		starts[tp] = mark.LogStart
-	}
-	return starts, nil
 }
 
 // Erase implements api.Eraser: the record without a value is what erases, for

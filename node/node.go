@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,6 +54,8 @@ type Config struct {
 	// OperatorToken opens everything; Tokenless does without, on loopback only.
 	OperatorToken string
 	Tokenless     bool
+	// Streams bounds the streams of the API. Default api.DefaultStreams.
+	Streams api.Limit
 	// AllowCreateTime accepts contacts and consent topics that are dated by
 	// their producers.
 	AllowCreateTime bool
@@ -92,7 +95,9 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		MaxStaleness: cfg.MaxStaleness, Now: time.Now,
 	})
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newCollector(n))
+		newCollector(n), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "rollcall_fetch_waiting_bytes", Help: "Record bytes fetched and not yet taken by their partitions.",
+		}, func() float64 { return float64(n.kafka.Client.Stats.Waiting.Load()) }))
 	return n, nil
 }
 
@@ -102,6 +107,9 @@ func (n *Node) connect(ctx context.Context) (err error) {
 		return err
 	}
 	n.kafka = &kafka{Client: client, Producer: client.Producer(consumers.ProducerConfig{})}
+	if err := client.Reach(ctx); err != nil {
+		return err
+	}
 	if n.kafka.partitions, err = ensureTopics(ctx, client, n.cfg.Partitions, n.cfg.Replication); err != nil {
 		return err
 	}
@@ -131,10 +139,10 @@ func (n *Node) connectRedis(ctx context.Context) error {
 	options.ReadTimeout = cmp.Or(options.ReadTimeout, 10*time.Second)
 	options.WriteTimeout = cmp.Or(options.WriteTimeout, 10*time.Second)
 	options.PoolSize = cmp.Or(options.PoolSize, 3*int(n.kafka.partitions)+16) // a follower waits on a connection of its own
-	n.redis = redis.NewUniversalClient(&options)
+	n.redis = newRedis(&options)
 	n.store = bitmaps.NewStore(n.redis, n.cfg.Prefix)
 	if err := n.redis.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("redis: %w", err)
+		return fmt.Errorf("redis at %s: %w", strings.Join(options.Addrs, ", "), err)
 	}
 	policy, err := n.redis.ConfigGet(ctx, "maxmemory-policy").Result()
 	if err != nil {
@@ -146,13 +154,30 @@ func (n *Node) connectRedis(ctx context.Context) error {
 	return nil
 }
 
+// slotsAge is how old the knowledge of which node of a Redis Cluster has which
+// slots may get. Nobody tells a client of a master that died, and go-redis looks
+// by itself only once a minute.
+const slotsAge = 2 * time.Second
+
+func newRedis(options *redis.UniversalOptions) redis.UniversalClient {
+	if len(options.Addrs) < 2 {
+		return redis.NewUniversalClient(options)
+	}
+	cluster := options.Cluster()
+	cluster.ClusterStateReloadInterval = slotsAge
+	return redis.NewClusterClient(cluster)
+}
+
 // Close lets go of the connections. Run must have returned.
 func (n *Node) Close() error {
 	if n.kafka != nil {
 		n.kafka.Client.Close()
 	}
-	if n.redis != nil {
-		return n.redis.Close()
+	if n.redis == nil {
+		return nil
+	}
+	if err := n.redis.Close(); !errors.Is(err, redis.ErrClosed) {
+		return err
 	}
 	return nil
 }
@@ -175,6 +200,7 @@ func (n *Node) Producer() *consumers.Producer { return n.kafka.Producer }
 // Run runs the node's roles until ctx ends, or one of them fails for good.
 func (n *Node) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	defer n.hangUpAfter(ctx)()
 	g.Go(func() error { return n.log.Run(ctx) })
 	g.Go(func() error {
 		if err := n.log.EnsureSettings(ctx); err != nil && ctx.Err() == nil {
@@ -193,10 +219,30 @@ func (n *Node) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
+// lastWait is how long a call to Redis may go on once the node is to end. A
+// commit that it cuts off is done or not: the next owner sees which.
+const lastWait = time.Second
+
+// hangUpAfter closes the connections to Redis a while after ctx ended, unless
+// it was told before that nobody uses them any more: calls that wait for an
+// answer don't notice the end of a context.
+func (n *Node) hangUpAfter(ctx context.Context) (unused func()) {
+	done := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		select {
+		case <-done:
+		case <-time.After(lastWait):
+			_ = n.redis.Close()
+		}
+	})
+	return func() { close(done) }
+}
+
 func (n *Node) serveAPI(ctx context.Context, g *errgroup.Group) error {
 	server, err := api.New(api.Config{
 		Catalog: n.catalog, Definitions: n.log, Views: status{n.view, n}, Eraser: n.kafka, Registry: n.registry,
 		Ready: n.Missing, OperatorToken: n.cfg.OperatorToken, Tokenless: n.cfg.Tokenless, Version: n.cfg.Version,
+		Streams: n.cfg.Streams,
 	})
 	if err != nil {
 		return err
@@ -224,11 +270,11 @@ func (n *Node) serve(ctx context.Context, partition int32, feed *consumers.Feed)
 	if n.cfg.API {
 		cfg.Committed = n.view.Committed
 	}
-	err := pipeline.Serve(ctx, cfg, partition, feed, n.kafka.starts)
+	err := pipeline.Serve(ctx, cfg, partition, feed, n.kafka.Watermarks)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.faults, partition)
-	if lost, ok := errors.AsType[*consumers.OffsetLostError](err); ok {
+	if lost, ok := errors.AsType[*pipeline.LossError](err); ok {
 		n.faults[partition] = lost.Error()
 	}
 	if err != nil && ctx.Err() == nil {
@@ -267,8 +313,11 @@ type status struct {
 // Status implements api.Views.
 func (s status) Status(account string) api.Status {
 	answer := s.View.Status(account)
+	for _, l := range answer.Losses {
+		answer.DataLostReasons = append(answer.DataLostReasons, l.String())
+	}
 	if lost := s.node.lost(); len(lost) > 0 {
-		answer.DataLost, answer.DataLostReasons = true, lost
+		answer.DataLost, answer.DataLostReasons = true, append(answer.DataLostReasons, lost...)
 	}
 	return answer
 }

@@ -20,7 +20,15 @@ var sources = []string{
 // timed are the producers' topics whose Kafka time decides what is true.
 var timed = []string{pipeline.TopicContacts, pipeline.TopicOptedIn, pipeline.TopicOptedOut}
 
-const forever = "-1"
+const (
+	forever = "-1"
+	// largest is the largest request that brokers take, unless configured
+	// otherwise (socket.request.max.bytes).
+	largest = "104857600"
+	// forwarded lets a value of 1 MiB, the most that is not refused, come with
+	// its key and headers.
+	forwarded = "2097152"
+)
 
 // specs describes every topic as it is created where it is missing.
 func specs(partitions, replication int) []consumers.TopicSpec {
@@ -40,10 +48,14 @@ func specs(partitions, replication int) []consumers.TopicSpec {
 			add(topic, partitions, compacted())
 			continue
 		}
-		add(topic, partitions, kept())
+		config := kept()
+		if topic == pipeline.TopicInbox {
+			config["max.message.bytes"] = forwarded
+		}
+		add(topic, partitions, config)
 	}
 	deadLetters := kept()
-	deadLetters["max.message.bytes"] = "8388608" // a record too large for its own topic's readers still fits
+	deadLetters["max.message.bytes"] = largest // whatever a producer's topic takes is to fit
 	add(pipeline.TopicDeadLetters, partitions, deadLetters)
 	add(pipeline.TopicSegmentChanges, partitions, map[string]string{"retention.ms": "604800000"})
 	add(pipeline.TopicProgress, partitions, compacted())

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"rollcall/bitmaps"
 )
 
 var (
@@ -92,8 +94,9 @@ type Status struct {
 	Partitions      []PartitionStatus `json:"partitions"`
 	Outcomes        map[string]int64  `json:"outcomes" doc:"records by what became of them"`
 	DeadLetters     map[string]int64  `json:"dead_letters" doc:"by error code"`
-	DataLost        bool              `json:"data_lost" doc:"the log no longer holds what the state was made from"`
-	DataLostReasons []string          `json:"data_lost_reasons,omitempty"`
+	DataLost        bool              `json:"data_lost" doc:"the log no longer holds what the state needs or was made from"`
+	Losses          []bitmaps.Loss    `json:"losses,omitempty" doc:"what is lost; the operator can accept it by name"`
+	DataLostReasons []string          `json:"data_lost_reasons,omitempty" doc:"the same in words, and what stops this process's own partitions"`
 }
 
 // PartitionStatus is how one partition is doing.

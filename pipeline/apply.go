@@ -1,6 +1,10 @@
 package pipeline
 
 import (
+	"fmt"
+	"math"
+	"slices"
+
 	"rollcall/bitmaps"
 	"rollcall/pipeline/segment"
 )
@@ -15,20 +19,42 @@ func (s *state) applyNoting(e *bitmaps.Entry, touched map[string]bool) error {
 	s.seq = e.Seq
 	var a *account
 	return bitmaps.EachOp(e.Ops, func(op *bitmaps.Op) error {
-		switch op.Code {
-		case bitmaps.OpAccount:
+		if op.Code == bitmaps.OpAccount {
 			a = s.restored(op.Name)
 			if touched != nil {
 				touched[op.Name] = true
 			}
-		case bitmaps.OpDropAccount:
+			return nil
+		}
+		if a == nil || !fits(op) {
+			return fmt.Errorf("%w: an op of code %d about what can't be there", bitmaps.ErrDamaged, op.Code)
+		}
+		if op.Code == bitmaps.OpDropAccount {
 			s.dropAccount(a.id)
-		default:
+		} else {
 			a.apply(op)
 		}
 		return nil
 	})
 }
+
+// maxNumber is beyond what memory holds of one account's contacts, messages or
+// lists in one partition: a greater number is damage.
+const maxNumber = 1 << 27
+
+// fits tells whether an op is about what there can be.
+func fits(op *bitmaps.Op) bool {
+	beyond := func(number uint32) bool { return number >= maxNumber }
+	if (op.Code == bitmaps.OpEvents || op.Code == bitmaps.OpComposed) && !possible(segment.Date(op.Day)) {
+		return false
+	}
+	return !beyond(max(op.Number, op.List)) && op.Behaviour < segment.Behaviours &&
+		!slices.ContainsFunc(op.On, beyond) && !slices.ContainsFunc(op.Off, beyond) &&
+		!slices.ContainsFunc(op.Events, func(e bitmaps.Event) bool { return beyond(max(e.Contact, e.Message)) })
+}
+
+// possible tells whether records can be of a day: in 16 bits it is up to 2149.
+func possible(day segment.Date) bool { return day >= 0 && day <= math.MaxUint16 }
 
 // restored is the account's state, without definitions and plan yet if it is new.
 func (s *state) restored(id string) *account {

@@ -84,7 +84,7 @@ func benchTask(b *testing.B, now time.Time, segments int) *Task {
 	task, err := Open(ctx, Config{
 		Partitions: 1, Store: bitmaps.Discard(), Log: log, Catalog: c, CatchUp: defs.CaughtUp,
 		Now: func() time.Time { return now },
-	}, 0, log.starts(0))
+	}, 0, log.taskMarks(0, 1))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,22 +11,11 @@ const (
 	maxAheadMS = 5 * 60 * 1000   // a producer's clock may be that far ahead of Kafka's
 )
 
-// parseTime reads RFC 3339 with a zone as Unix ms, truncated.
-func parseTime(text []byte) (ms int64, ok bool) {
-	if ms, ok := parsePlainTime(text); ok {
-		return ms, true
-	}
-	t, err := time.Parse(time.RFC3339Nano, string(text))
-	if err != nil {
-		return 0, false
-	}
-	return t.UnixMilli(), true
-}
-
-// parsePlainTime reads YYYY-MM-DDThh:mm:ss, a fraction perhaps, and Z or an
-// offset. Where it is not sure, it says no.
-func parsePlainTime(t []byte) (ms int64, ok bool) {
-	if len(t) < 20 || t[4] != '-' || t[7] != '-' || t[10] != 'T' || t[13] != ':' || t[16] != ':' {
+// parseTime reads RFC 3339 with a zone as Unix ms, truncated:
+// YYYY-MM-DDThh:mm:ss, a fraction perhaps, and Z or an offset. It is exact from
+// the year 1600 on; what is older is impossible anyway.
+func parseTime(t []byte) (ms int64, ok bool) {
+	if len(t) < 20 || t[4] != '-' || t[7] != '-' || t[10]|0x20 != 't' || t[13] != ':' || t[16] != ':' {
 		return 0, false
 	}
 	d := digits{t: t, ok: true}
@@ -45,7 +34,7 @@ func parsePlainTime(t []byte) (ms int64, ok bool) {
 				millis = millis*10 + int64(rest[n]-'0')
 			}
 		}
-		if n == 1 || n > 10 {
+		if n == 1 {
 			return 0, false
 		}
 		for i := n; i <= 3; i++ {
@@ -62,7 +51,7 @@ func parsePlainTime(t []byte) (ms int64, ok bool) {
 }
 
 func parseOffset(t []byte) (seconds int64, ok bool) {
-	if len(t) == 1 && t[0] == 'Z' {
+	if len(t) == 1 && t[0]|0x20 == 'z' {
 		return 0, true
 	}
 	if len(t) != 6 || t[0] != '+' && t[0] != '-' || t[3] != ':' {

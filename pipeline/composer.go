@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"rollcall/bitmaps"
 	"rollcall/pipeline/segment"
@@ -20,8 +22,12 @@ type composer struct {
 // Compose does a part of what definitions and days ask for, and tells whether
 // there was any.
 func (t *Task) Compose(ctx context.Context) (worked bool, err error) {
+	return t.composeAt(ctx, max(t.state.now, t.Now().UnixMilli()))
+}
+
+func (t *Task) composeAt(ctx context.Context, now int64) (worked bool, err error) {
 	t.begin()
-	t.state.now = max(t.state.now, t.Now().UnixMilli())
+	t.state.now = now
 	t.noteDefinitions()
 	t.noteDays()
 	cause, err := t.composeSome()
@@ -48,7 +54,7 @@ func (t *Task) composedAll() bool {
 // noteDefinitions queues the accounts whose definitions changed.
 func (t *Task) noteDefinitions() {
 	c := &t.composer
-	changed, deleted, upTo := t.Catalog.Since(c.upTo)
+	changed, deleted, upTo := t.state.catalog.Since(c.upTo)
 	if upTo == c.upTo {
 		return
 	}
@@ -88,8 +94,8 @@ func (t *Task) noteDays() {
 	if !turned {
 		return
 	}
-	for _, a := range t.state.accounts {
-		if c.days[a.zone] > a.plan.today {
+	for _, id := range slices.Sorted(maps.Keys(t.state.accounts)) {
+		if a := t.state.accounts[id]; c.days[a.zone] > a.plan.today {
 			a.define(a.def, a.plan.version)
 			c.add(a)
 		}

@@ -159,11 +159,11 @@ func checkCriteria(w *world) {
 // state came about.
 func TestCriteria(t *testing.T) {
 	for name, prepare := range map[string]func(w *world){
-		"defined first":  func(w *world) { define(w); w.settle(false); people(w) },
-		"defined later":  func(w *world) { people(w); w.settle(false); define(w) },
-		"read again":     func(w *world) { define(w); people(w); w.settle(false); w.reopen() },
-		"without Redis":  func(w *world) { people(w); define(w); w.settle(false); w.loseRedis() },
-		"across crashes": func(w *world) { define(w); people(w); w.settle(true) },
+		"defined first":  func(w *world) { define(w); w.settle(); people(w) },
+		"defined later":  func(w *world) { people(w); w.settle(); define(w) },
+		"read again":     func(w *world) { define(w); people(w); w.settle(); w.reopen() },
+		"without Redis":  func(w *world) { people(w); define(w); w.settle(); w.loseRedis() },
+		"across crashes": func(w *world) { define(w); people(w); w.settle() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 3)
@@ -178,7 +178,7 @@ func TestRepeatsChangeNothing(t *testing.T) {
 	w := newWorld(t, 3)
 	define(w)
 	people(w)
-	w.settle(false)
+	w.settle()
 	w.events = 0 // the same ids
 	people(w)
 	checkCriteria(w)

@@ -245,23 +245,20 @@ func (d *decoder) erasure(r *consumers.Record, e *event) Code {
 // firstStood reads the headers of a forwarded record.
 func firstStood(r *consumers.Record, o *origin) bool {
 	topic, ok := r.Header(headerTopic)
-	partition, ok1 := headerNumber(r, headerPartition)
-	offset, ok2 := headerNumber(r, headerOffset)
-	at, ok3 := headerNumber(r, headerTime)
-	if !ok || !ok1 || !ok2 || !ok3 {
+	partition, ok1 := headerNumber(r, headerPartition, 32)
+	offset, ok2 := headerNumber(r, headerOffset, 64)
+	at, ok3 := headerNumber(r, headerTime, 64)
+	if !ok || !ok1 || !ok2 || !ok3 || partition < 0 || offset < 0 { // the time of a record that has none is -1
 		return false
 	}
 	o.Topic, o.Partition, o.offset, o.time = internTopic(topic), int32(partition), offset, at
 	return true
 }
 
-func headerNumber(r *consumers.Record, name string) (int64, bool) {
-	value, ok := r.Header(name)
-	if !ok {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(string(value), 10, 64)
-	return n, err == nil && n >= 0
+func headerNumber(r *consumers.Record, name string, bits int) (n int64, ok bool) {
+	value, _ := r.Header(name)
+	n, err := strconv.ParseInt(string(value), 10, bits)
+	return n, err == nil
 }
 
 // internTopic avoids a copy of each topic's name.

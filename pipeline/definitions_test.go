@@ -36,7 +36,7 @@ func (w *world) flushAll() { w.config.Limits = Limits{Changelog: 1, Flush: 1 << 
 func TestDefinitionsAreRightAtOnce(t *testing.T) {
 	w := newWorld(t, 3)
 	people(w)
-	w.settle(false)
+	w.settle()
 	w.segment("s", "all contacts where replied on at least 2 days since 2026-11-10")
 	w.expect("s", "cat")
 	w.segment("s", `list "spring-sale"`)
@@ -58,7 +58,7 @@ func TestDefinitionsAreRightAtOnce(t *testing.T) {
 func TestNoPartialAnswers(t *testing.T) {
 	w := newWorld(t, 3)
 	people(w)
-	w.settle(false)
+	w.settle()
 	w.segment("s", "all contacts")
 	for p := range w.tasks {
 		w.follow()
@@ -111,12 +111,12 @@ func TestDeletedSegment(t *testing.T) {
 	w.segment("kept", "all contacts where valid phone")
 	w.expect("gone", "ann bob cat dan eve")
 	w.record(TopicSent, "ann", fields{"message": "m-1"}) // another commit
-	w.settle(false)
+	w.settle()
 	if len(w.fragments(acme, "s:gone:")) == 0 || len(w.fragments(acme, "s:kept:")) == 0 {
 		t.Fatalf("nothing is flushed: %v", w.fragments(acme, ""))
 	}
 	w.put(catalog.DeleteSegment{Account: acme, ID: "gone"})
-	w.settle(false)
+	w.settle()
 	w.follow()
 	if left := w.fragments(acme, "s:gone:"); len(left) > 0 {
 		t.Errorf("left are %v", left)
@@ -143,12 +143,12 @@ func TestDeletedAccount(t *testing.T) {
 	people(w)
 	w.record(TopicContacts, "ann", fields{"account": "globex"}) // keyed for acme: forwarded
 	w.segment("kept", "all contacts")
-	w.settle(false)
+	w.settle()
 	if len(w.fragments("globex", "")) == 0 {
 		t.Fatal("nothing is flushed")
 	}
 	w.put(catalog.DeleteAccount{Account: acme})
-	w.settle(false)
+	w.settle()
 	if left := w.fragments(acme, ""); len(left) > 0 {
 		t.Errorf("left are %v", left)
 	}
@@ -160,7 +160,7 @@ func TestDeletedAccount(t *testing.T) {
 		}
 	}
 	w.contact("ann", "2015550123")
-	w.settle(false)
+	w.settle()
 	if n := len(w.deadLetters()); n != 1 {
 		t.Errorf("%d dead letters", n)
 	}
@@ -200,11 +200,11 @@ func TestTinyAccountsAreOneKey(t *testing.T) {
 				w.list(kind, fmt.Sprint("list-", day), c, day%3 > 0)
 			}
 		}
-		w.settle(false)
+		w.settle()
 	}
 	w.now = w.now.AddDate(0, 0, 1)
 	w.write(TopicContacts, w.partitionOf("cat"), acme+"/cat", nil)
-	w.settle(false)
+	w.settle()
 	want := map[string]bool{}
 	for p := range w.tasks {
 		for _, suffix := range []string{"", ":log"} { // a partition's own

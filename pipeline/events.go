@@ -61,6 +61,9 @@ func (e *storedEvents) readEvents(account string, piece uint32, b segment.Behavi
 		if events, err = bitmaps.DecodeEvents(events, v); err != nil {
 			return nil, fmt.Errorf("fragment %s of %s in partition %d: %w", fields[i], account, e.partition, err)
 		}
+		if slices.ContainsFunc(events, func(e bitmaps.Event) bool { return e.Contact >= bitmaps.PieceSize }) {
+			return nil, fmt.Errorf("fragment %s of %s in partition %d: %w: a contact beyond the piece", fields[i], account, e.partition, bitmaps.ErrDamaged)
+		}
 	}
 	return events, nil
 }

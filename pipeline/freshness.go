@@ -29,24 +29,18 @@ type ends struct {
 	tasks       []map[consumers.TopicPartition]int64
 	definitions int64
 	read        time.Time // when the producers' partitions had been read up to here; zero: not yet
+	cut         []bitmaps.Loss
 }
 
 // keptEnds bounds what is remembered.
 const keptEnds = 64
 
-// Run asks again and again until ctx ends. Before it asks, it notes what of the
-// answers so far has been read.
-func (l *endsLog) Run(ctx context.Context, from Ends, now func() time.Time, readUpTo func(*ends) bool) error {
+// followEnds asks again and again until ctx ends.
+func (v *View) followEnds(ctx context.Context) error {
 	ticker := time.NewTicker(endsEvery)
 	defer ticker.Stop()
 	for {
-		l.newest(readUpTo, now())
-		at := now()
-		tasks, definitions, err := from.Ends(ctx)
-		switch {
-		case err == nil:
-			l.add(ends{at: at, tasks: tasks, definitions: definitions})
-		case ctx.Err() == nil:
+		if err := v.askEnds(ctx); err != nil && ctx.Err() == nil {
 			slog.Warn("reading where the log ends failed, will retry", "err", err)
 		}
 		select {
@@ -55,6 +49,62 @@ func (l *endsLog) Run(ctx context.Context, from Ends, now func() time.Time, read
 		case <-ticker.C:
 		}
 	}
+}
+
+// askEnds asks where the log ends. Before that it notes what of the answers so
+// far has been read, and how far the replicas are: a log that ends before that
+// was created anew, or cut off.
+func (v *View) askEnds(ctx context.Context) error {
+	v.ends.newest(v.readUpTo, v.Now())
+	e := ends{at: v.Now()}
+	reached, definitions := v.reached(), v.Catalog.Offset()
+	var err error
+	if e.tasks, e.definitions, err = v.Ends.Ends(ctx); err != nil {
+		return err
+	}
+	for p, task := range e.tasks {
+		for _, tp := range sortedPartitions(task) {
+			if high := task[tp]; reached[p][tp] > high {
+				e.cut = append(e.cut, bitmaps.Loss{Topic: tp.Topic, Partition: tp.Partition, From: reached[p][tp], To: 0})
+			}
+		}
+	}
+	if definitions > e.definitions {
+		e.cut = append(e.cut, bitmaps.Loss{Topic: TopicDefinitions, From: definitions, To: e.definitions})
+	}
+	v.ends.add(e)
+	return nil
+}
+
+// reached is how far the replicas have read, by partition.
+func (v *View) reached() []map[consumers.TopicPartition]int64 {
+	reached := make([]map[consumers.TopicPartition]int64, len(v.replicas))
+	for p, r := range v.replicas {
+		r.mu.RLock()
+		reached[p] = r.next // never changed, only replaced
+		r.mu.RUnlock()
+	}
+	return reached
+}
+
+// losses is what Kafka has lost: what the owners say of it, and what is seen here.
+func (v *View) losses(newest []ends) []bitmaps.Loss {
+	var losses []bitmaps.Loss
+	for _, r := range v.replicas {
+		r.mu.RLock()
+		losses = append(losses, r.checkpoint.Lost...)
+		r.mu.RUnlock()
+	}
+	if len(newest) == 0 {
+		return losses
+	}
+	for _, l := range newest[0].cut {
+		told := func(o bitmaps.Loss) bool { return o.Topic == l.Topic && o.Partition == l.Partition }
+		if !slices.ContainsFunc(losses, told) {
+			losses = append(losses, l)
+		}
+	}
+	return losses
 }
 
 func (l *endsLog) add(e ends) {
@@ -105,7 +155,13 @@ func (v *View) Freshness(account string) Freshness {
 			f.Missing = append(v.behind(e, sourcesOnly), v.behind(e, inboxOnly)...)
 		}
 	}
+	losses := v.losses(known)
 	switch age := v.Now().Sub(f.AsOf); {
+	case len(losses) > 0:
+		f.Missing = nil
+		for _, l := range losses {
+			f.Missing = append(f.Missing, "data lost: "+l.String())
+		}
 	case len(known) == 0:
 		f.Missing = []string{"where the log ends is not known yet"}
 	case f.AsOf.IsZero() || age > v.MaxStaleness:
@@ -113,7 +169,7 @@ func (v *View) Freshness(account string) Freshness {
 			f.Missing = []string{"the inbox was not asked for since the other topics were read"}
 		}
 	default:
-		f.Missing = v.wrongDay(account)
+		f.Missing = append(v.troubles(), v.wrongDay(account)...)
 	}
 	f.Fresh = len(f.Missing) == 0
 	return f
@@ -168,6 +224,18 @@ func (v *View) wrongDay(account string) (missing []string) {
 	return missing
 }
 
+// troubles names the partitions whose state is damaged.
+func (v *View) troubles() (missing []string) {
+	for p, r := range v.replicas {
+		r.mu.RLock()
+		if r.trouble != "" {
+			missing = append(missing, fmt.Sprintf("partition %d: %s", p, r.trouble))
+		}
+		r.mu.RUnlock()
+	}
+	return missing
+}
+
 // position names the state that answers: for each partition the take-over under
 // which it was committed, and the commit.
 func (v *View) position() string {
@@ -187,9 +255,12 @@ func (v *View) position() string {
 func (v *View) Status(account string) Status {
 	s := Status{Freshness: v.Freshness(account), Outcomes: map[string]int64{}, DeadLetters: map[string]int64{}}
 	var newest ends
-	if known := v.ends.newest(func(*ends) bool { return false }, v.Now()); len(known) > 0 {
+	known := v.ends.newest(func(*ends) bool { return false }, v.Now())
+	if len(known) > 0 {
 		newest = known[0]
 	}
+	s.Losses = v.losses(known)
+	s.DataLost = len(s.Losses) > 0
 	for p, r := range v.replicas {
 		s.Partitions = append(s.Partitions, r.status(p, account, newest, &s))
 	}

@@ -3,10 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
-	"strings"
 	"sync"
 
 	"rollcall/consumers"
@@ -17,6 +14,9 @@ import (
 type memoryLog struct {
 	mu      sync.Mutex
 	records map[consumers.TopicPartition][]consumers.Record
+	held    map[consumers.TopicPartition]int64 // first offset of a transaction that is open
+	refuses string                             // a topic that can't be written to
+	begin   map[consumers.TopicPartition]int64 // where a log begins that was cut off
 	now     int64
 	grown   chan struct{} // closed when a definition was written
 }
@@ -85,11 +85,16 @@ func (l *memoryLog) Write(_ context.Context, messages []consumers.Message) ([]in
 	defer l.mu.Unlock()
 	offsets := make([]int64, len(messages))
 	for i, m := range messages {
+		if m.Topic == l.refuses {
+			return nil, fmt.Errorf("%s: not enough replicas", m.Topic)
+		}
 		if m.Partition < 0 {
 			return nil, fmt.Errorf("%s: no partition", m.Topic)
 		}
 		tp := consumers.TopicPartition{Topic: m.Topic, Partition: m.Partition}
-		offsets[i] = int64(len(l.records[tp]))
+		if held := l.records[tp]; len(held) > 0 {
+			offsets[i] = held[len(held)-1].Offset + 1
+		}
 		clone := func(b []byte) []byte {
 			if b == nil {
 				return nil
@@ -121,24 +126,52 @@ var sourceTopics = []string{
 	TopicInbox, TopicErasures,
 }
 
-func (l *memoryLog) starts(p int32) map[consumers.TopicPartition]int64 {
-	starts := map[consumers.TopicPartition]int64{}
+// sources are the partitions that a task reads.
+func (l *memoryLog) sources(p, partitions int32) []consumers.TopicPartition {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	counts := map[string]int{}
 	for _, topic := range sourceTopics {
-		starts[consumers.TopicPartition{Topic: topic, Partition: p}] = 0
+		counts[topic] = int(partitions)
 	}
-	return starts
+	for tp := range l.records {
+		if n, ok := counts[tp.Topic]; ok {
+			counts[tp.Topic] = max(n, int(tp.Partition)+1)
+		}
+	}
+	return consumers.PartitionsOf(p, int(partitions), counts)
+}
+
+// taskMarks are the watermarks of a task's partitions.
+func (l *memoryLog) taskMarks(p, partitions int32) map[consumers.TopicPartition]consumers.Watermark {
+	return l.marks(l.sources(p, partitions))
+}
+
+func (l *memoryLog) marks(tps []consumers.TopicPartition) map[consumers.TopicPartition]consumers.Watermark {
+	marks := map[consumers.TopicPartition]consumers.Watermark{}
+	for _, tp := range tps {
+		mark := consumers.Watermark{LogStart: l.begin[tp]}
+		if records := l.of(tp); len(records) > 0 {
+			mark.High = records[len(records)-1].Offset + 1
+		}
+		marks[tp] = mark
+	}
+	return marks
 }
 
 // batch is a random next part of what a task has not read, nil if it has all.
-func (l *memoryLog) batch(rng *rand.Rand, offsets map[consumers.TopicPartition]int64, p int32) *consumers.Batch {
+func (l *memoryLog) batch(rng *rand.Rand, offsets map[consumers.TopicPartition]int64) *consumers.Batch {
 	var b consumers.Batch
-	tps := slices.Collect(maps.Keys(offsets))
-	slices.SortFunc(tps, func(a, b consumers.TopicPartition) int { return strings.Compare(a.Topic, b.Topic) })
+	tps := sortedPartitions(offsets)
 	rng.Shuffle(len(tps), func(i, j int) { tps[i], tps[j] = tps[j], tps[i] })
 	for _, tp := range tps {
 		next := offsets[tp]
 		want := 1 + rng.IntN(4)
+		held, open := l.held[tp]
 		for _, r := range l.of(tp) {
+			if open && r.Offset >= held {
+				break
+			}
 			if r.Offset >= next && want > 0 {
 				b.Skipped += r.Offset - next
 				b.Records = append(b.Records, r)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -15,12 +16,12 @@ import (
 )
 
 // memoryRedis answers the few commands of package bitmaps from maps, with the
-// two scripts written down in Go, so that thousands of histories take seconds.
-// Some histories run on a Redis that runs the scripts themselves.
+// scripts written down in Go, so that thousands of simulations take seconds.
+// Some of them run on a Redis that runs the scripts themselves.
 type memoryRedis struct {
 	mu      sync.Mutex
 	hashes  map[string]map[string]string
-	sets    map[string]map[string]bool
+	texts   map[string]string
 	streams map[string][]redis.XMessage
 }
 
@@ -33,7 +34,25 @@ func newMemoryRedis() *memoryRedis {
 func (m *memoryRedis) FlushAll() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.hashes, m.sets, m.streams = map[string]map[string]string{}, map[string]map[string]bool{}, map[string][]redis.XMessage{}
+	m.hashes, m.texts, m.streams = map[string]map[string]string{}, map[string]string{}, map[string][]redis.XMessage{}
+}
+
+// snapshot returns a function that brings back what there is now.
+func (m *memoryRedis) snapshot() (restore func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	hashes, texts, streams := map[string]map[string]string{}, maps.Clone(m.texts), map[string][]redis.XMessage{}
+	for key, hash := range m.hashes {
+		hashes[key] = maps.Clone(hash)
+	}
+	for key, stream := range m.streams {
+		streams[key] = slices.Clone(stream)
+	}
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.hashes, m.texts, m.streams = hashes, texts, streams
+	}
 }
 
 func (m *memoryRedis) client() *redis.Client {
@@ -47,39 +66,55 @@ func (m *memoryRedis) DialHook(redis.DialHook) redis.DialHook {
 }
 
 func (m *memoryRedis) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(context.Context, []redis.Cmder) error { return fmt.Errorf("nothing is pipelined") }
+	return func(_ context.Context, cmds []redis.Cmder) error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		var first error
+		for _, cmd := range cmds {
+			if args := textArgs(cmd); args[0] != "multi" && args[0] != "exec" {
+				err := m.answer(cmd, args)
+				cmd.SetErr(err)
+				first = cmp.Or(first, err)
+			}
+		}
+		return first
+	}
 }
 
 func (m *memoryRedis) ProcessHook(redis.ProcessHook) redis.ProcessHook {
 	return func(_ context.Context, cmd redis.Cmder) error {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		args := make([]string, len(cmd.Args()))
-		for i, a := range cmd.Args() {
-			args[i] = fmt.Sprint(a)
-			if b, ok := a.([]byte); ok {
-				args[i] = string(b)
-			}
-		}
-		return m.answer(cmd, args)
+		return m.answer(cmd, textArgs(cmd))
 	}
+}
+
+func textArgs(cmd redis.Cmder) []string {
+	args := make([]string, len(cmd.Args()))
+	for i, a := range cmd.Args() {
+		args[i] = fmt.Sprint(a)
+		if b, ok := a.([]byte); ok {
+			args[i] = string(b)
+		}
+	}
+	return args
 }
 
 func (m *memoryRedis) answer(cmd redis.Cmder, args []string) error {
 	switch args[0] {
-	case "evalsha":
+	case "evalsha", "eval":
 		n, _ := strconv.Atoi(args[2])
-		keys, argv := args[3:3+n], args[3+n:]
-		switch {
-		case n == 2:
-			cmd.(*redis.Cmd).SetVal(m.open(keys, argv))
-		case len(argv) == 3:
-			cmd.(*redis.Cmd).SetVal(m.reset(keys, argv))
-		default:
-			cmd.(*redis.Cmd).SetVal(m.commit(keys, argv))
-		}
-	case "smembers":
-		cmd.(*redis.StringSliceCmd).SetVal(slices.Sorted(maps.Keys(m.sets[args[1]])))
+		cmd.(*redis.Cmd).SetVal(m.script(args[3:3+n], args[3+n:]))
+	case "hkeys":
+		cmd.(*redis.StringSliceCmd).SetVal(slices.Sorted(maps.Keys(m.hashes[args[1]])))
+	case "hlen":
+		cmd.(*redis.IntCmd).SetVal(int64(len(m.hashes[args[1]])))
+	case "xlen":
+		cmd.(*redis.IntCmd).SetVal(int64(len(m.streams[args[1]])))
+	case "hget":
+		return setText(cmd, m.hashes[args[1]], args[2])
+	case "get":
+		return setText(cmd, m.texts, args[1])
 	case "hscan":
 		cmd.(*redis.ScanCmd).SetVal(m.scan(args[1], args[4]), 0)
 	case "hmget":
@@ -99,6 +134,28 @@ func (m *memoryRedis) answer(cmd redis.Cmder, args []string) error {
 	return nil
 }
 
+func setText(cmd redis.Cmder, from map[string]string, key string) error {
+	text, ok := from[key]
+	if !ok {
+		return redis.Nil
+	}
+	cmd.(*redis.StringCmd).SetVal(text)
+	return nil
+}
+
+// script tells the scripts apart by their keys.
+func (m *memoryRedis) script(keys, argv []string) any {
+	switch {
+	case len(keys) == 2 && strings.HasSuffix(keys[1], ":damage"):
+		return m.damage(keys, argv)
+	case len(keys) == 2:
+		return m.open(keys, argv)
+	case len(keys) > 3 && strings.HasSuffix(keys[3], ":damage"):
+		return m.reset(keys, argv)
+	}
+	return m.commit(keys, argv)
+}
+
 func (m *memoryRedis) hash(key string) map[string]string {
 	if m.hashes[key] == nil {
 		m.hashes[key] = map[string]string{}
@@ -106,23 +163,50 @@ func (m *memoryRedis) hash(key string) map[string]string {
 	return m.hashes[key]
 }
 
-func (m *memoryRedis) increase(key, field string) int64 {
-	n, _ := strconv.ParseInt(m.hash(key)[field], 10, 64)
-	m.hash(key)[field] = strconv.FormatInt(n+1, 10)
-	return n + 1
+// damage is lua/damage.lua.
+func (m *memoryRedis) damage(keys, argv []string) string {
+	if m.hash(keys[0])["nonce"] != argv[0] {
+		return "FENCED"
+	}
+	m.texts[keys[1]] = argv[1]
+	return "OK"
+}
+
+// number is Lua's tonumber.
+func number(text string) (n int64, ok bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil
 }
 
 // open is lua/open.lua.
 func (m *memoryRedis) open(keys, argv []string) []any {
-	before := m.hash(keys[0])["nonce"]
-	generation, seq := m.increase(keys[0], "gen"), m.increase(keys[0], "seq")
-	m.hash(keys[0])["format"], m.hash(keys[0])["nonce"] = argv[0], argv[1]
-	m.add(keys[1], seq, map[string]any{"n": argv[1], "b": before})
-	var checkpoint any
-	if c, ok := m.hash(keys[0])["checkpoint"]; ok {
-		checkpoint = c
+	head := m.hash(keys[0])
+	format, hasFormat := head["format"]
+	if hasFormat && format != argv[0] {
+		return []any{int64(0), int64(0), nil, format, int64(0)}
 	}
-	return []any{generation, seq, checkpoint, argv[0]}
+	before, hasNonce := head["nonce"]
+	generation, hasGeneration := number(head["gen"])
+	seq, hasSeq := number(head["seq"])
+	checkpoint, committed := head["checkpoint"]
+	top := int64(0)
+	if stream := m.streams[keys[1]]; len(stream) > 0 {
+		top = seqOf(stream[len(stream)-1].ID)
+	}
+	damaged := int64(0)
+	if hasFormat || hasNonce || hasGeneration || hasSeq || top > 0 || committed {
+		if !(hasFormat && hasNonce && hasGeneration && hasSeq) || top > seq {
+			damaged = 1
+		}
+	}
+	generation, seq = generation+1, max(seq, top)+1
+	head["format"], head["nonce"] = argv[0], argv[1]
+	head["gen"], head["seq"] = fmt.Sprint(generation), fmt.Sprint(seq)
+	m.add(keys[1], seq, map[string]any{"n": argv[1], "b": before})
+	if !committed {
+		return []any{generation, seq, nil, argv[0], damaged}
+	}
+	return []any{generation, seq, checkpoint, argv[0], damaged}
 }
 
 // reset is lua/reset.lua.
@@ -131,13 +215,35 @@ func (m *memoryRedis) reset(keys, argv []string) string {
 	if head["gen"] != argv[0] || head["nonce"] != argv[1] {
 		return "FENCED"
 	}
-	delete(head, "checkpoint")
-	m.trim(keys[1], argv[2]+"-0")
-	for _, key := range keys[2:] {
+	for _, key := range keys[1:] {
 		delete(m.hashes, key)
-		delete(m.sets, key)
+		delete(m.texts, key)
+		delete(m.streams, key)
 	}
+	delete(head, "checkpoint")
+	delete(head, "accounts")
+	head["nonce"], head["seq"] = argv[3], argv[2]
+	seq, _ := number(argv[2])
+	m.add(keys[1], seq, map[string]any{"n": argv[3], "b": ""})
 	return "OK"
+}
+
+// write is what a commit does with one account.
+type write struct {
+	key, account string
+	drop         bool
+	pairs        []string
+}
+
+func writesOf(keys, argv []string) (writes []write) {
+	for i, k := 6, 3; k < len(keys); k++ {
+		n, _ := strconv.Atoi(argv[i+1])
+		w := write{key: keys[k], account: argv[i], drop: n < 0}
+		n = max(n, 0)
+		w.pairs = argv[i+2 : i+2+2*n]
+		writes, i = append(writes, w), i+2+2*n
+	}
+	return writes
 }
 
 // commit is lua/commit.lua.
@@ -146,42 +252,50 @@ func (m *memoryRedis) commit(keys, argv []string) string {
 	if head["gen"] != argv[0] || head["nonce"] != argv[1] {
 		return "FENCED"
 	}
-	seq, _ := strconv.ParseInt(argv[2], 10, 64)
-	at, _ := strconv.ParseInt(head["seq"], 10, 64)
+	seq, _ := number(argv[2])
+	at, _ := number(head["seq"])
 	if at == seq {
 		return "OK"
 	}
 	if at != seq-1 {
 		return "SEQ"
 	}
-	m.add(keys[1], seq, map[string]any{"e": argv[4], "c": argv[3]})
-	head["seq"], head["checkpoint"] = argv[2], argv[3]
-	i := 6
-	for _, key := range keys[3:] {
-		account := argv[i]
-		n, _ := strconv.Atoi(argv[i+1])
-		i += 2
-		if n < 0 {
-			delete(m.hashes, key)
-			delete(m.sets[keys[2]], account)
-			continue
-		}
-		if m.sets[keys[2]] == nil {
-			m.sets[keys[2]] = map[string]bool{}
-		}
-		m.sets[keys[2]][account] = true
-		for ; n > 0; n, i = n-1, i+2 {
-			if argv[i+1] == "" {
-				delete(m.hash(key), argv[i])
-			} else {
-				m.hash(key)[argv[i]] = argv[i+1]
-			}
+	if n, _ := number(head["accounts"]); int(n) != len(m.hashes[keys[2]]) {
+		return "DAMAGED"
+	}
+	writes := writesOf(keys, argv)
+	for _, w := range writes {
+		if n, _ := number(m.hash(keys[2])[w.account]); n > 0 && int(n) != len(m.hashes[w.key]) {
+			return "DAMAGED"
 		}
 	}
+	m.add(keys[1], seq, map[string]any{"e": argv[4], "c": argv[3]})
+	for _, w := range writes {
+		m.write(keys[2], w)
+	}
+	head["seq"], head["checkpoint"], head["accounts"] = argv[2], argv[3], fmt.Sprint(len(m.hashes[keys[2]]))
 	if argv[5] != "0" {
 		m.trim(keys[1], argv[5]+"-0")
 	}
 	return "OK"
+}
+
+func (m *memoryRedis) write(accounts string, w write) {
+	if _, known := m.hash(accounts)[w.account]; w.drop || !known {
+		delete(m.hashes, w.key)
+	}
+	for i := 0; i < len(w.pairs); i += 2 {
+		if w.pairs[i+1] == "" {
+			delete(m.hash(w.key), w.pairs[i])
+		} else {
+			m.hash(w.key)[w.pairs[i]] = w.pairs[i+1]
+		}
+	}
+	if n := len(m.hashes[w.key]); n > 0 {
+		m.hash(accounts)[w.account] = fmt.Sprint(n)
+	} else {
+		delete(m.hash(accounts), w.account)
+	}
 }
 
 func (m *memoryRedis) add(key string, seq int64, values map[string]any) {
@@ -193,6 +307,9 @@ func (m *memoryRedis) trim(key, first string) {
 }
 
 func (m *memoryRedis) after(key, id string, limit int) (out []redis.XMessage) {
+	if id == "-" {
+		id = "0-0"
+	}
 	for _, x := range m.streams[key] {
 		if seqOf(x.ID) > seqOf(id) && len(out) < limit {
 			out = append(out, x)
@@ -208,9 +325,9 @@ func seqOf(id string) int64 {
 }
 
 func (m *memoryRedis) scan(key, pattern string) (pairs []string) {
-	for field, value := range m.hashes[key] {
+	for _, field := range slices.Sorted(maps.Keys(m.hashes[key])) {
 		if ok, _ := path.Match(pattern, field); ok {
-			pairs = append(pairs, field, value)
+			pairs = append(pairs, field, m.hashes[key][field])
 		}
 	}
 	return pairs

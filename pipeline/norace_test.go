@@ -2,4 +2,4 @@
 
 package pipeline
 
-const defaultHistories = 1000
+const defaultSimulations = 500

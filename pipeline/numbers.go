@@ -15,6 +15,14 @@ func (n *numbering) get(name []byte) (uint32, bool) {
 	return number, ok
 }
 
+// name is the name that has a number, empty if none has.
+func (n *numbering) name(number uint32) string {
+	if number >= n.next() {
+		return ""
+	}
+	return n.names[number]
+}
+
 // add numbers a name that has no number yet.
 func (n *numbering) add(name string) uint32 {
 	number := n.next()

@@ -1,14 +1,12 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
-	"strconv"
-	"strings"
 
 	"rollcall/bitmaps"
 	"rollcall/consumers"
@@ -19,63 +17,133 @@ import (
 const ownerFragments = "[^e]*"
 
 // Open takes a partition over: it fences whoever had it, reads its state from
-// Redis, and the erasures to their end. starts are the first offsets of all the
-// partitions that the task reads.
-func Open(ctx context.Context, cfg Config, partition int32, starts map[consumers.TopicPartition]int64) (*Task, error) {
+// Redis, and the erasures to their end. marks are the watermarks of all the
+// partitions that the task reads. A state that Redis lost or damaged is made
+// anew from the log. The error is a *LossError if Kafka has lost what is needed.
+func Open(ctx context.Context, cfg Config, partition int32, marks map[consumers.TopicPartition]consumers.Watermark) (*Task, error) {
 	held, checkpoint, fresh, err := cfg.Store.Open(ctx, partition)
-	if err != nil {
+	if err != nil && !errors.Is(err, bitmaps.ErrDamaged) {
 		return nil, err
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	t := &Task{Config: cfg, partition: partition, held: held, checkpoint: checkpoint}
-	events := &storedEvents{ctx: ctx, store: cfg.Store, partition: partition}
-	t.state = newState(cfg.Catalog, events, cfg.Now().UnixMilli())
-	t.state.publish, t.state.flush.limits = cfg.Publish, &t.Limits
-	t.composer = composer{upTo: cfg.Catalog.Offset(), queued: map[*account]bool{}, days: map[*zone]segment.Date{}}
-	if fresh {
-		if err := held.Reset(ctx); err != nil {
-			return nil, err
-		}
-		t.checkpoint.Lineage = rand.Text()
-	} else if err := t.restore(ctx); err != nil {
-		return nil, fmt.Errorf("restore partition %d: %w", partition, err)
-	}
-	t.begins(starts)
-	told, err := t.readProgress(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("progress of partition %d: %w", partition, err)
-	}
-	if cfg.Publish {
-		if err := t.resume(ctx, told, fresh); err != nil {
-			return nil, fmt.Errorf("changes of partition %d: %w", partition, err)
-		}
-	}
-	if err := t.readErasures(ctx); err != nil {
-		return nil, fmt.Errorf("erasures of partition %d: %w", partition, err)
+	if err := t.open(ctx, marks, fresh, err); err != nil {
+		return nil, fmt.Errorf("open partition %d: %w", partition, err)
 	}
 	return t, nil
 }
 
-// resume goes on publishing where Kafka remembers that it ended.
-func (t *Task) resume(ctx context.Context, told progress, fresh bool) error {
-	t.changes = newPublisher(t.Log, t.partition)
-	switch {
-	case told.Lineage == "" && fresh: // nothing was ever published, or could have been
-		return nil
-	case told.Lineage == "" || told.Lineage == t.checkpoint.Lineage && told.Seq < t.held.Seq():
-		return t.changes.resume(ctx, t, told)
+func (t *Task) open(ctx context.Context, marks map[consumers.TopicPartition]consumers.Watermark, fresh bool, damage error) error {
+	if err := t.recall(ctx); err != nil {
+		return fmt.Errorf("progress: %w", err)
 	}
-	return t.regain(ctx, told)
+	t.reset(ctx)
+	if !fresh && damage == nil {
+		if damage = t.restore(ctx); damage != nil && !errors.Is(damage, bitmaps.ErrDamaged) && !errors.Is(damage, errBehind) {
+			return damage
+		}
+	}
+	if fresh {
+		if err := t.beginAnew(ctx); err != nil {
+			return err
+		}
+	}
+	if err := t.admit(ctx, marks, fresh || damage != nil || len(t.checkpoint.Offsets) == 0, damage); err != nil {
+		return err
+	}
+	if damage != nil {
+		slog.Error("the state in redis is damaged and is made anew from the log", "partition", t.partition, "err", damage)
+		if err := t.beginAnew(ctx); err != nil {
+			return err
+		}
+	}
+	if err := t.begins(ctx, marks); err != nil {
+		return fmt.Errorf("where the state begins: %w", err)
+	}
+	if t.Publish {
+		if err := t.resume(ctx, fresh || damage != nil); err != nil {
+			return fmt.Errorf("changes: %w", err)
+		}
+	}
+	if err := t.readErasures(ctx); err != nil {
+		return fmt.Errorf("erasures: %w", err)
+	}
+	return nil
+}
+
+// reset begins with an empty state in memory.
+func (t *Task) reset(ctx context.Context) {
+	t.state = newState(t.Catalog, &storedEvents{ctx: ctx, store: t.Store, partition: t.partition}, t.Now().UnixMilli())
+	t.state.publish, t.state.flush.limits = t.Publish, &t.Limits
+}
+
+// define gives the state, as it was read, the definitions and the day to go on
+// with: those of now, which are not older than those that some of it was
+// composed for; or, if it is to be brought to where changes were published,
+// those of then.
+func (t *Task) define(ctx context.Context) error {
+	needed := max(t.checkpoint.Definitions, t.state.composedFor())
+	if t.Catalog.Offset() < needed {
+		if err := t.CatchUp(ctx); err != nil {
+			return err
+		}
+	}
+	if at := t.Catalog.Offset(); at < needed {
+		return &LossError{Partition: t.partition, Losses: []bitmaps.Loss{{Topic: TopicDefinitions, From: needed, To: at}}}
+	}
+	if t.behindPublished() {
+		if err := t.goBack(ctx, t.memory.published, needed); err != nil {
+			return err
+		}
+	}
+	t.composer = composer{upTo: t.state.catalog.Offset(), queued: map[*account]bool{}, days: map[*zone]segment.Date{}}
+	return nil
+}
+
+// beginAnew begins with an empty state in memory and in Redis.
+func (t *Task) beginAnew(ctx context.Context) error {
+	if err := t.held.Reset(ctx); err != nil {
+		return err
+	}
+	t.checkpoint = bitmaps.Checkpoint{Lineage: rand.Text(), Changelog: t.held.Seq(), Reasons: map[string]int64{}}
+	t.reset(ctx)
+	return t.define(ctx)
+}
+
+// behindPublished tells whether changes were published that the state has not seen.
+func (t *Task) behindPublished() bool {
+	told := t.memory.published
+	return t.Publish && told.Lineage != "" && (told.Lineage != t.checkpoint.Lineage || told.Seq > t.checkpoint.Seq)
+}
+
+// resume goes on publishing where Kafka remembers that it ended.
+func (t *Task) resume(ctx context.Context, anew bool) error {
+	told := t.memory.published
+	t.changes = newPublisher(t.Log, t.partition)
+	if err := t.changes.readAhead(ctx, told.Changes); err != nil {
+		return err
+	}
+	switch {
+	case told.Lineage == "" && anew: // nothing was ever published, or could have been
+		return nil
+	case t.behindPublished():
+		return t.regain(ctx, told)
+	}
+	return t.changes.resume(ctx, t, told)
 }
 
 func (t *Task) restore(ctx context.Context) error {
-	last, err := t.state.restore(ctx, t.Store, t.partition, ownerFragments)
+	at, err := t.state.restore(ctx, t.Store, t.partition, ownerFragments)
 	if err != nil {
 		return err
 	}
-	if last.Seq != t.held.Seq() {
-		return fmt.Errorf("the changelog ends at %d, the head says %d: %w", last.Seq, t.held.Seq(), bitmaps.ErrConflict)
+	if at.Nonce != t.held.Nonce() || at.Seq != t.held.Seq() {
+		return fmt.Errorf("the state stands at %d, not at %d: %w", at.Seq, t.held.Seq(), bitmaps.ErrConflict)
 	}
+	if err := t.define(ctx); err != nil {
+		return err
+	}
+	t.state.keepDay()
 	gone, err := t.state.ready()
 	if err != nil {
 		return err
@@ -92,17 +160,6 @@ func (t *Task) restore(ctx context.Context) error {
 	return nil
 }
 
-// begins notes where the state of a new source begins.
-func (t *Task) begins(starts map[consumers.TopicPartition]int64) {
-	known := t.Offsets()
-	for tp, start := range starts {
-		if _, ok := known[tp]; !ok {
-			t.checkpoint.Offsets = append(t.checkpoint.Offsets,
-				bitmaps.Offset{Topic: tp.Topic, Partition: tp.Partition, First: start, Next: start})
-		}
-	}
-}
-
 // Offsets is where to read on.
 func (t *Task) Offsets() map[consumers.TopicPartition]int64 {
 	m := map[consumers.TopicPartition]int64{}
@@ -110,34 +167,6 @@ func (t *Task) Offsets() map[consumers.TopicPartition]int64 {
 		m[consumers.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = o.Next
 	}
 	return m
-}
-
-// readProgress reads what Kafka remembers of side effects: which were done for
-// what records, and up to where changes were published.
-func (t *Task) readProgress(ctx context.Context) (told progress, err error) {
-	t.out = outbox{
-		done:    map[consumers.TopicPartition]int64{},
-		reached: map[consumers.TopicPartition]int64{},
-	}
-	_, err = t.Log.ReadAll(ctx, consumers.TopicPartition{Topic: TopicProgress, Partition: t.partition}, -1,
-		func(r *consumers.Record) error {
-			if key, ok := bytes.CutPrefix(r.Key, []byte("done/")); ok {
-				return t.out.remember(string(key), string(r.Value))
-			}
-			return json.Unmarshal(r.Value, &told)
-		})
-	return told, err
-}
-
-func (o *outbox) remember(key, value string) error {
-	topic, number, _ := strings.Cut(key, "/")
-	partition, err := strconv.ParseInt(number, 10, 32)
-	if err != nil {
-		return fmt.Errorf("key %q: %w", key, err)
-	}
-	next, err := strconv.ParseInt(value, 10, 64)
-	o.done[consumers.TopicPartition{Topic: topic, Partition: int32(partition)}] = next
-	return err
 }
 
 // readErasures folds the erasures to their end before anything else, so that

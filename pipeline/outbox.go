@@ -104,11 +104,9 @@ func (o *outbox) send(ctx context.Context, log Log, partition int32) error {
 		return fmt.Errorf("partition %d, %d messages ahead of a commit: %w", partition, len(o.messages), err)
 	}
 	var progress []consumers.Message
-	for tp, next := range o.reached {
+	for _, tp := range sortedPartitions(o.reached) {
 		progress = append(progress, consumers.Message{
-			Topic: TopicProgress, Partition: partition,
-			Key:   []byte("done/" + tp.Topic + "/" + strconv.Itoa(int(tp.Partition))),
-			Value: strconv.AppendInt(nil, next, 10),
+			Topic: TopicProgress, Partition: partition, Key: []byte(doneKey(tp)), Value: strconv.AppendInt(nil, o.reached[tp], 10),
 		})
 	}
 	if _, err := log.Write(ctx, progress); err != nil {

@@ -25,7 +25,7 @@ func TestDeadLetter(t *testing.T) {
 	own := consumers.Header{Key: "trace", Value: []byte("\x00\xff")}
 	for offset, value := range [][]byte{[]byte("{\"a\":\xff\x00"), nil, {}} {
 		w.write(TopicSent, 2, "key\xff", value, own)
-		w.settle(false)
+		w.settle()
 		letters := w.deadLetters()
 		if len(letters) != offset+1 {
 			t.Fatalf("%d dead letters of %d records", len(letters), offset+1)
@@ -50,14 +50,14 @@ func TestForwardedTwice(t *testing.T) {
 	w := newWorld(t, 3)
 	w.segment("s", `all contacts where clicked exactly 1 time`)
 	w.contact("ann", "2015550123")
-	w.settle(false)
+	w.settle()
 	owner := w.partitionOf("ann")
 	wrong := (owner + 1) % 3
 	at := w.now.UnixMilli()
 	value := []byte(`{"account":"acme","contact":"ann","message":"m-1"}`) // no id: where it stood tells it from others
 	w.write(TopicClicked, wrong, "CRC32 put me here", value)
 	w.now = w.now.AddDate(0, 0, 1) // forwarded a day later
-	w.settle(false)
+	w.settle()
 	want := map[string]string{
 		"rollcall-topic": TopicClicked, "rollcall-partition": strconv.Itoa(int(wrong)), "rollcall-offset": "0",
 		"rollcall-time": strconv.FormatInt(at, 10),
@@ -78,14 +78,14 @@ func TestForwardedTwice(t *testing.T) {
 	w.expect("s", "ann")
 	other := 3 - owner - wrong
 	w.write(TopicInbox, other, "astray", first.Value, first.Headers()...)
-	w.settle(false)
+	w.settle()
 	checkInbox(2)
 	w.expect("s", "ann") // it was a repeat
 	if days := w.task(owner).state.accounts[acme].pieces[0].days[1]; len(days) != 1 || days[w.day("2026-11-15 12:00")] == nil {
 		t.Errorf("clicks on days %v", days)
 	}
 	w.loseRedis()
-	w.settle(false)
+	w.settle()
 	checkInbox(2)
 	w.expect("s", "ann")
 }
@@ -116,7 +116,7 @@ func TestNothingIsLostBetweenSendAndCommit(t *testing.T) {
 			log := &failingLog{Log: w.log}
 			w.config.Log = log
 			w.segment("s", "all contacts")
-			w.settle(false)
+			w.settle()
 			before := w.task(0).Offsets()
 			w.contact("ann", "2015550123")
 			w.write(TopicSent, 0, "acme/ann", []byte("no json"))
@@ -173,10 +173,10 @@ func TestRefoldWritesNothing(t *testing.T) {
 	people(w)
 	w.write(TopicSent, 0, "key", []byte("no json"))
 	w.write(TopicContacts, (w.partitionOf("bob")+1)%3, "astray", []byte(`{"account":"acme","contact":"bob","phone":"+447400123456"}`))
-	w.settle(false)
+	w.settle()
 	w.now = w.now.Add(1e9)
 	w.write(TopicContacts, w.partitionOf("ann"), acme+"/ann", nil) // erased
-	w.settle(false)
+	w.settle()
 	count := func() map[string]int {
 		w.published()
 		counts := map[string]int{}
@@ -193,7 +193,7 @@ func TestRefoldWritesNothing(t *testing.T) {
 	}
 	for range 2 {
 		w.loseRedis()
-		w.settle(false)
+		w.settle()
 		if after := count(); !maps.Equal(after, before) {
 			t.Errorf("written were %v, after Redis was lost %v", before, after)
 		}
@@ -208,7 +208,7 @@ func TestUnpublishedChangesAreKept(t *testing.T) {
 	w.segment("s", "all contacts")
 	log := &failingLog{Log: w.log, fail: map[string]bool{TopicSegmentChanges: true}}
 	w.config.Log = log
-	w.settle(false)
+	w.settle()
 	want := map[string]bool{}
 	for _, contact := range []string{"ann", "bob", "cat", "dan"} {
 		w.contact(contact, "2015550123")
@@ -220,7 +220,7 @@ func TestUnpublishedChangesAreKept(t *testing.T) {
 		t.Fatalf("%d changes were published", n)
 	}
 	w.config.Log = w.log
-	w.settle(false)
+	w.settle()
 	got := map[string]bool{}
 	for _, c := range w.published() {
 		if got[c.Contact] || c.Change != "entered" || c.Segment != "s" || c.Cause != "event" {
@@ -234,10 +234,10 @@ func TestUnpublishedChangesAreKept(t *testing.T) {
 	entries, err := w.store.Changelog(t.Context(), 0, 0, 100, 0)
 	w.must(err)
 	w.contact("eve", "2015550123")
-	w.settle(false)
+	w.settle()
 	w.published()
 	w.contact("fay", "2015550123")
-	w.settle(false)
+	w.settle()
 	after, err := w.store.Changelog(t.Context(), 0, 0, 100, 0)
 	w.must(err)
 	if after[0].Seq <= entries[0].Seq {

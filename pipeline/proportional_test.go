@@ -119,7 +119,7 @@ func TestSegmentsThatCannotFlipCostNothingInRedis(t *testing.T) {
 		w.contact("ann", "2015550123")
 		w.behaviour(TopicClicked, "ann", "m-1", "2026-11-01 12:00")
 		w.defineMany(many)
-		w.settle(false)
+		w.settle()
 		task := w.task(0)
 		return m.of(func() {
 			for i := range 10 {
@@ -151,7 +151,7 @@ func TestSegmentsThatCannotFlipCostNoMemory(t *testing.T) {
 		w := newWorld(t, 1)
 		w.defineMany(many)
 		w.config.Store, w.config.Publish, w.config.Limits = bitmaps.Discard(), false, Limits{}
-		task, err := Open(t.Context(), w.config, 0, w.log.starts(0))
+		task, err := Open(t.Context(), w.config, 0, w.log.taskMarks(0, 1))
 		w.must(err)
 		w.contact("ann", "2015550123")
 		w.behaviour(TopicClicked, "ann", "m-1", "2026-11-01 12:00")

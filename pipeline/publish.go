@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -37,7 +36,7 @@ var causeNames = map[bitmaps.Cause]string{
 func (s *state) collect(a *account, op *bitmaps.Op) {
 	back := map[uint32]bool{}
 	for _, number := range op.Off {
-		id := a.contacts.names[number]
+		id := a.contacts.name(number)
 		if id == "" {
 			id = a.former[number]
 		}
@@ -51,7 +50,7 @@ func (s *state) collect(a *account, op *bitmaps.Op) {
 	}
 	for _, number := range op.On {
 		if !back[number] {
-			s.collectOne(a, op, number, a.contacts.names[number], "entered")
+			s.collectOne(a, op, number, a.contacts.name(number), "entered")
 		}
 	}
 }
@@ -72,8 +71,11 @@ type publisher struct {
 	partition int32
 	pending   []Change // of commits in the middle of composing
 	queue     chan published
-	last      uint64        // the newest commit that had changes
-	upTo      atomic.Uint64 // changes of commits up to this one are published
+	sending   []published     // taken from the queue, for the goroutine that publishes
+	tail      int64           // of TopicSegmentChanges, up to which the position that is remembered covers it
+	ahead     map[whom]Change // what was told beyond that
+	last      uint64          // the newest commit that had changes
+	upTo      atomic.Uint64   // changes of commits up to this one are published
 }
 
 // published is what one commit has to tell.
@@ -95,18 +97,6 @@ func newPublisher(log Log, partition int32) *publisher {
 	}
 }
 
-// progress is how far a partition's changes were published: the commit, and
-// what its state was a function of.
-type progress struct {
-	Lineage     string           `json:"lineage"`
-	Seq         uint64           `json:"seq"`
-	Offsets     []bitmaps.Offset `json:"offsets"`
-	Definitions int64            `json:"definitions"`
-	Now         int64            `json:"now"` // Unix ms
-}
-
-func (p *publisher) key() []byte { return []byte("published/" + strconv.Itoa(int(p.partition))) }
-
 // resume queues what the changelog has that was not published.
 func (p *publisher) resume(ctx context.Context, t *Task, told progress) error {
 	p.last = told.Seq
@@ -124,7 +114,7 @@ func (p *publisher) resume(ctx context.Context, t *Task, told progress) error {
 		if err := t.state.eachOf(&e, bitmaps.OpMembers, t.state.collect); err != nil {
 			return err
 		}
-		p.take(e.Seq, t)
+		p.take(e.Seq, e.Checkpoint.Writer, t)
 	}
 	return nil
 }
@@ -138,10 +128,10 @@ func recallFormer(a *account, op *bitmaps.Op) {
 }
 
 // take keeps the changes of a commit until they can be told.
-func (p *publisher) take(seq uint64, t *Task) {
+func (p *publisher) take(seq uint64, writer string, t *Task) {
 	for i := range t.state.changes {
 		c := &t.state.changes[i]
-		c.ID = fmt.Sprintf("%s-%d-%d/%s/%s/%d", t.checkpoint.Lineage, p.partition, seq, c.Account, c.Segment, c.number)
+		c.ID = fmt.Sprintf("%s-%d/%s/%s/%d", writer, seq, c.Account, c.Segment, c.number)
 		p.last = seq
 	}
 	p.pending = append(p.pending, t.state.changes...)
@@ -191,9 +181,50 @@ func (p *publisher) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case next := <-p.queue:
-			p.publish(ctx, p.more(next))
+			p.sending = p.more(next)
+			p.insist(ctx)
 		}
 	}
+}
+
+// insist retries until it succeeds or ctx ends.
+func (p *publisher) insist(ctx context.Context) {
+	// Changes and up to where they are told belong together, so what is begun is
+	// brought to an end also when the task has ended, if it can be soon.
+	whole, end := lingering(ctx)
+	defer end()
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		attempt, cancel := context.WithTimeout(whole, publishWait)
+		err := p.step(attempt)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		slog.Warn("publishing changes failed, will retry", "partition", p.partition, "err", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// step publishes some of what waits, without waiting for more.
+func (p *publisher) step(ctx context.Context) error {
+	if len(p.sending) == 0 {
+		select {
+		case next := <-p.queue:
+			p.sending = p.more(next)
+		default:
+			return nil
+		}
+	}
+	if err := p.write(ctx, p.sending); err != nil {
+		return err
+	}
+	p.upTo.Store(p.sending[len(p.sending)-1].position.Seq)
+	p.sending = nil
+	return nil
 }
 
 // publishAtOnce bounds the changes that go out in one write, by whole commits.
@@ -213,30 +244,6 @@ func (p *publisher) more(first published) []published {
 	return commits
 }
 
-// publish retries until it succeeds or ctx ends.
-func (p *publisher) publish(ctx context.Context, commits []published) {
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		// Changes and up to where they are told belong together, so what is begun
-		// is brought to an end also when the task has ended.
-		whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishWait)
-		err := p.write(whole, commits)
-		cancel()
-		if err == nil {
-			p.upTo.Store(commits[len(commits)-1].position.Seq)
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		slog.Warn("publishing changes failed, will retry", "partition", p.partition, "err", err)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-	}
-}
-
 func (p *publisher) write(ctx context.Context, commits []published) error {
 	var messages []consumers.Message
 	for _, commit := range commits {
@@ -248,20 +255,25 @@ func (p *publisher) write(ctx context.Context, commits []published) error {
 			messages = append(messages, m)
 		}
 	}
-	if _, err := p.log.Write(ctx, messages); err != nil {
+	offsets, err := p.log.Write(ctx, messages)
+	if err != nil {
 		return err
+	}
+	for _, offset := range offsets {
+		p.tail = max(p.tail, offset+1)
 	}
 	return p.remember(ctx, commits[len(commits)-1].position)
 }
 
 // remember writes up to where changes are published.
 func (p *publisher) remember(ctx context.Context, at progress) error {
+	at.Changes = p.tail
 	value, err := json.Marshal(at)
 	if err != nil {
 		return err
 	}
 	_, err = p.log.Write(ctx, []consumers.Message{
-		{Topic: TopicProgress, Partition: p.partition, Key: p.key(), Value: value},
+		{Topic: TopicProgress, Partition: p.partition, Key: []byte(publishedKey(p.partition)), Value: value},
 	})
 	return err
 }
@@ -282,10 +294,11 @@ func (p *publisher) committed(ctx context.Context, t *Task) error {
 	if p == nil {
 		return nil
 	}
-	p.take(t.held.Seq(), t)
-	if len(p.pending) == 0 || !t.composedAll() {
+	p.take(t.held.Seq(), t.held.Nonce(), t)
+	if len(p.pending)+len(p.ahead) == 0 || !t.state.publish || !t.composedAll() {
 		return nil
 	}
+	p.reconcile(t)
 	next := published{t.position(t.held.Seq(), &t.checkpoint), p.pending}
 	p.pending = nil
 	p.last = next.position.Seq

@@ -2,5 +2,5 @@
 
 package pipeline
 
-// defaultHistories is small with the race detector, which makes them ten times as slow.
-const defaultHistories = 100
+// defaultSimulations is small with the race detector, which makes them ten times as slow.
+const defaultSimulations = 50

@@ -13,20 +13,32 @@ import (
 	"rollcall/pipeline/catalog"
 )
 
-// regain reads the log up to where changes were published, when Redis holds an
-// older state or none, and publishes nothing of what happens on the way. That
-// ends at the very state whose memberships were published: the same offsets,
-// definitions and day, and no erasure that came later. What differs from then
-// on is published as ever.
-func (t *Task) regain(ctx context.Context, told progress) error {
-	live := t.Catalog
-	then, err := t.definitionsAt(ctx, told.Definitions)
+// When Redis holds an older state than the one whose changes were published, or
+// none, the log is read up to there, and nothing of what happens on the way is
+// published. That ends at the very state whose memberships were published: the
+// same offsets, definitions and day, and no erasure that came later. What
+// differs from then on is published as ever.
+
+// goBack gives the state the definitions and the day of what was published.
+func (t *Task) goBack(ctx context.Context, told progress, needed int64) error {
+	then, err := t.definitionsAt(ctx, max(told.Definitions, needed))
 	if err != nil {
 		return fmt.Errorf("definitions as of offset %d: %w", told.Definitions, err)
 	}
-	t.checkpoint.Lineage = rand.Text()
 	t.state.publish, t.state.now = false, min(told.Now, t.state.now)
-	t.state.catalog, t.state.newer = then, live
+	t.state.catalog, t.state.newer = then, t.Catalog
+	return nil
+}
+
+// regain brings a state that was opened with goBack to where changes were published.
+func (t *Task) regain(ctx context.Context, told progress) error {
+	t.checkpoint.Lineage = rand.Text()
+	for worked := true; worked; {
+		var err error
+		if worked, err = t.composeAt(ctx, t.state.now); err != nil {
+			return err
+		}
+	}
 	slices.SortFunc(told.Offsets, erasuresFirst)
 	for _, o := range told.Offsets {
 		tp := consumers.TopicPartition{Topic: o.Topic, Partition: o.Partition}
@@ -34,10 +46,10 @@ func (t *Task) regain(ctx context.Context, told progress) error {
 			return err
 		}
 	}
-	t.state.publish, t.state.catalog, t.state.newer = true, live, nil
-	t.composer.upTo = min(t.composer.upTo, told.Definitions)
+	definitions := t.state.catalog.Offset()
+	t.state.publish, t.state.catalog, t.state.newer = true, t.Catalog, nil
 	at := t.position(t.held.Seq(), &t.checkpoint)
-	at.Definitions = told.Definitions
+	at.Definitions = definitions
 	return t.changes.remember(ctx, at)
 }
 

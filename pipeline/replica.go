@@ -23,10 +23,12 @@ type replica struct {
 	store     *bitmaps.Store
 	partition int32
 	changed   func(accounts []string) // called after changes, without the lock
+	loaded    bool                    // of whoever calls follow
 
 	mu         sync.RWMutex
 	state      *state
 	nonce      string // of the take-over under which state was committed
+	trouble    string // what is damaged, so that the state can't be followed
 	checkpoint bitmaps.Checkpoint
 	next       map[consumers.TopicPartition]int64 // checkpoint.Offsets, to look up
 }
@@ -56,9 +58,9 @@ const (
 // read is gone, it reads everything anew.
 func (r *replica) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := r.load(ctx)
-		for err == nil {
-			err = r.step(ctx)
+		err := r.follow(ctx, followWait)
+		if err == nil {
+			continue
 		}
 		if ctx.Err() == nil && !errors.Is(err, errLost) && !errors.Is(err, errBehind) {
 			slog.Warn("following a partition failed, will retry", "partition", r.partition, "err", err)
@@ -71,22 +73,49 @@ func (r *replica) Run(ctx context.Context) error {
 	return nil
 }
 
+// follow reads the partition, or what was committed since, for which it waits.
+func (r *replica) follow(ctx context.Context, wait time.Duration) (err error) {
+	if r.loaded {
+		err = r.step(ctx, wait)
+	} else {
+		err = r.load(ctx)
+	}
+	r.loaded = err == nil
+	if errors.Is(err, bitmaps.ErrDamaged) {
+		r.damaged(ctx, err)
+	}
+	return err
+}
+
+// damaged stops answering until the state could be read anew, and tells the
+// owner to make it anew.
+func (r *replica) damaged(ctx context.Context, damage error) {
+	r.mu.Lock()
+	r.trouble = damage.Error()
+	r.mu.Unlock()
+	head, err := r.store.Head(ctx, r.partition)
+	if errors.Is(err, bitmaps.ErrDamaged) {
+		return // the owner looks at its head itself
+	}
+	if err == nil {
+		err = r.store.ReportDamage(ctx, r.partition, head.Nonce, damage.Error())
+	}
+	if err != nil && ctx.Err() == nil {
+		slog.Warn("reporting damage failed", "partition", r.partition, "err", err)
+	}
+}
+
 // load reads the partition from Redis.
 func (r *replica) load(ctx context.Context) error {
 	s := newState(r.state.catalog, nil, 0)
 	s.follows = true
-	last, err := s.restore(ctx, r.store, r.partition, replicaFragments)
+	at, err := s.restore(ctx, r.store, r.partition, replicaFragments)
 	if err != nil {
 		return err
 	}
-	head, err := r.store.Head(ctx, r.partition)
-	if err != nil {
-		return err
-	}
-	s.seq = last.Seq
 	r.mu.Lock()
-	r.state, r.nonce = s, head.Nonce
-	r.seen(last.Checkpoint, nil)
+	r.state, r.nonce, r.trouble = s, at.Nonce, ""
+	r.seen(at.Checkpoint, nil)
 	r.mu.Unlock()
 	r.changed(nil)
 	return nil
@@ -118,7 +147,7 @@ func (r *replica) offer(e *bitmaps.Entry, nonce string) {
 	}
 	touched := map[string]bool{}
 	if err := r.state.applyNoting(e, touched); err != nil {
-		r.nonce = "" // to be found out by whoever follows
+		r.nonce, r.trouble = "", err.Error() // to be found out by whoever follows
 	}
 	accounts := r.seen(e.Checkpoint, touched)
 	r.mu.Unlock()
@@ -132,8 +161,8 @@ func (r *replica) seq() uint64 {
 }
 
 // step waits for changes and applies them.
-func (r *replica) step(ctx context.Context) error {
-	entries, err := r.store.Changelog(ctx, r.partition, r.seq()+1, followPage, followWait)
+func (r *replica) step(ctx context.Context, wait time.Duration) error {
+	entries, err := r.store.Changelog(ctx, r.partition, r.seq()+1, followPage, wait)
 	if err != nil {
 		return err
 	}
@@ -176,11 +205,13 @@ func (r *replica) apply(entries []bitmaps.Entry) (accounts []string, err error) 
 		switch {
 		case e.Seq != r.state.seq+1:
 			return nil, errBehind
-		case e.Nonce != "" && e.Before != r.nonce && e.Nonce != r.nonce:
+		case e.Nonce != "" && e.Before != r.nonce:
 			return nil, errLost
 		case e.Nonce != "":
 			r.nonce, r.state.seq = e.Nonce, e.Seq
 			continue
+		case e.Checkpoint.Writer != r.nonce:
+			return nil, errLost
 		}
 		if err := r.state.applyNoting(e, touched); err != nil {
 			return nil, err

@@ -9,53 +9,93 @@ import (
 	"rollcall/pipeline/segment"
 )
 
-// errBehind says that the changelog no longer has what a reader has not read.
-var errBehind = errors.New("the changelog begins later than expected")
+// errBehind says that the changelog lacks what a reader has not read: it was
+// trimmed or replaced meanwhile or, for the only writer, it is damaged.
+var errBehind = errors.New("the changelog lacks entries")
 
 const changelogPage = 1000 // entries read at once
 
 // restore reads a partition: its changelog first, then its fragments, then what
 // was committed meanwhile. Fragments hold all that the changelog no longer
 // says, and applying an entry to a fragment that has it does no harm, so the
-// order makes the result the state after the last entry. It gives that entry.
-func (s *state) restore(ctx context.Context, store *bitmaps.Store, partition int32, pattern string) (last bitmaps.Entry, err error) {
+// order makes the result the state after the last entry. It gives where the
+// state stands then. The error is ErrDamaged if something is missing or can't
+// be read, and errBehind if the state was replaced meanwhile.
+func (s *state) restore(ctx context.Context, store *bitmaps.Store, partition int32, pattern string) (at bitmaps.Head, err error) {
+	at, err = store.Head(ctx, partition)
+	if err != nil {
+		return at, err
+	}
 	entries, err := changelog(ctx, store, partition, 0)
 	if err != nil {
-		return last, err
+		return at, err
 	}
-	accounts, err := store.Accounts(ctx, partition)
-	if err != nil {
-		return last, err
+	first := at.Checkpoint.Changelog
+	if first != 0 && first <= at.Seq && (len(entries) == 0 || entries[0].Seq > first) {
+		return at, fmt.Errorf("%w: entry %d is needed", errBehind, first)
 	}
-	for _, id := range accounts {
-		a := s.restored(id)
-		if err := store.Fragments(ctx, partition, id, pattern, a.read); err != nil {
-			return last, err
-		}
+	if err := s.readFragments(ctx, store, partition, pattern); err != nil {
+		return at, err
 	}
-	from := uint64(0)
+	from := at.Seq + 1
 	if len(entries) > 0 {
 		from = entries[len(entries)-1].Seq + 1
 	}
 	later, err := changelog(ctx, store, partition, from)
 	if err != nil {
-		return last, err
+		return at, err
 	}
-	if len(later) > 0 && len(entries) > 0 && later[0].Seq != from {
-		return last, errBehind
-	}
-	for _, e := range append(entries, later...) {
-		if e.Nonce == "" {
-			if err := s.apply(&e); err != nil {
-				return last, fmt.Errorf("changelog of partition %d, entry %d: %w", partition, e.Seq, err)
-			}
-			last.Checkpoint = e.Checkpoint
-		} else {
-			last.Nonce = e.Nonce
+	for i, e := range append(entries, later...) {
+		if i > 0 && e.Seq != s.seq+1 {
+			return at, fmt.Errorf("%w: entry %d follows %d", errBehind, e.Seq, s.seq)
 		}
-		last.Seq = e.Seq
+		if err := s.redo(&e, &at); err != nil {
+			return at, fmt.Errorf("changelog of partition %d, entry %d: %w", partition, e.Seq, err)
+		}
 	}
-	return last, nil
+	if s.seq > 0 && s.seq < at.Seq {
+		return at, fmt.Errorf("%w: it ends at %d, the head says %d", errBehind, s.seq, at.Seq)
+	}
+	at.Seq = max(at.Seq, s.seq)
+	s.seq = at.Seq
+	return at, nil
+}
+
+func (s *state) readFragments(ctx context.Context, store *bitmaps.Store, partition int32, pattern string) error {
+	accounts, err := store.Accounts(ctx, partition)
+	if err != nil {
+		return err
+	}
+	for _, id := range accounts {
+		a := s.restored(id)
+		if err := store.Fragments(ctx, partition, id, pattern, a.read); err != nil {
+			return err
+		}
+	}
+	return store.Audit(ctx, partition, accounts)
+}
+
+// redo applies an entry, and moves at to where it stands if it is later. What
+// was written after at was read must have been written on top of it.
+func (s *state) redo(e *bitmaps.Entry, at *bitmaps.Head) error {
+	later := e.Seq > at.Seq
+	s.seq = e.Seq
+	if e.Nonce != "" {
+		if later && e.Before != at.Nonce {
+			return errBehind
+		}
+		if later {
+			at.Nonce, at.Seq = e.Nonce, e.Seq
+		}
+		return nil
+	}
+	if later && e.Checkpoint.Writer != at.Nonce {
+		return errBehind
+	}
+	if later {
+		at.Seq, at.Checkpoint = e.Seq, e.Checkpoint
+	}
+	return s.apply(e)
 }
 
 // changelog reads all entries from seq on.
@@ -97,6 +137,9 @@ func (a *account) read(f bitmaps.Field, value []byte) error {
 	case bitmaps.Composed:
 		p := a.restoredPiece(f.N[0])
 		today, version, err := bitmaps.DecodeComposed(value)
+		if err == nil && !possible(segment.Date(today)) {
+			err = fmt.Errorf("%w: composed for day %d", bitmaps.ErrDamaged, today)
+		}
 		p.today, p.version = segment.Date(today), version
 		return err
 	case bitmaps.Day:
@@ -115,7 +158,9 @@ func (a *account) readMeta(value []byte) error {
 		return err
 	}
 	a.metaSeq = m.Seq
-	a.contacts.skipTo(m.Contacts)
+	if a.contacts.skipTo(m.Contacts); m.Contacts > 0 {
+		a.restoredPiece((m.Contacts - 1) / bitmaps.PieceSize)
+	}
 	a.messages.skipTo(m.Messages)
 	a.lists.skipTo(m.Lists)
 	for id, t := range m.Totals {
@@ -147,8 +192,8 @@ func (a *account) readDay(f bitmaps.Field, value []byte) error {
 		return err
 	}
 	b, day, p := segment.Behaviour(f.N[0]), segment.Date(f.N[1]), a.restoredPiece(f.N[2])
-	if b >= segment.Behaviours {
-		return fmt.Errorf("%w: behaviour %d", bitmaps.ErrDamaged, b)
+	if b >= segment.Behaviours || !possible(day) {
+		return fmt.Errorf("%w: behaviour %d on day %d", bitmaps.ErrDamaged, b, day)
 	}
 	d := p.day(b, day)
 	d.bits, d.runs, d.flushedAt = stored.Contacts, stored.Runs, stored.Seq
@@ -164,6 +209,9 @@ func (a *account) readDay(f bitmaps.Field, value []byte) error {
 func (a *account) readListRegisters(f bitmaps.Field, value []byte) error {
 	registers, err := bitmaps.DecodeListRegisters(value)
 	for _, r := range registers {
+		if r.Contact >= bitmaps.PieceSize {
+			return fmt.Errorf("%w: a contact beyond the piece", bitmaps.ErrDamaged)
+		}
 		p, _ := a.restoredAt(f.N[1]*listChunk + r.Contact%listChunk)
 		p.grow(int(r.Contact) + 1)
 		p.list(f.N[0]).registers[r.Contact] = listRegister{at: r.At, member: r.Member}
@@ -213,13 +261,39 @@ func (c *contact) know(name string) {
 	c.settled = c.facts.has(exists)
 }
 
+// composedFor is the newest definitions that a piece was composed for.
+func (s *state) composedFor() (version int64) {
+	for _, a := range s.accounts {
+		for _, p := range a.pieces {
+			version = max(version, p.version)
+		}
+	}
+	return version
+}
+
+// keepDay sets the state's time to that of the latest day that a piece stands
+// for: a clock that was ahead has let that day begin, and no day comes back.
+func (s *state) keepDay() {
+	for _, a := range s.accounts {
+		def := s.definition(a.id)
+		if def == nil {
+			continue
+		}
+		for _, p := range a.pieces {
+			if zone := s.zone(def); zone.day(s.now) < p.today {
+				s.now = zone.start(p.today)
+			}
+		}
+	}
+}
+
 // ready derives, for the owner of the partition, what is not stored: plans,
 // counts, and who was erased before. Accounts that the definitions no longer
 // know are returned.
 func (s *state) ready() (gone []*account, err error) {
 	for _, a := range s.accounts {
 		version := s.catalog.Offset()
-		def := s.catalog.Account(a.id)
+		def := s.definition(a.id)
 		if def == nil {
 			gone = append(gone, a)
 			continue

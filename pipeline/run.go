@@ -2,7 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"rollcall/bitmaps"
@@ -18,18 +22,26 @@ const (
 	idleLook     = 100 * time.Millisecond // between two looks at the clock
 )
 
-// Starts tells the first offsets that partitions still have.
-type Starts func(ctx context.Context, tps []consumers.TopicPartition) (map[consumers.TopicPartition]int64, error)
+// Watermarks tells where the logs of partitions begin and end.
+type Watermarks func(ctx context.Context, tps []consumers.TopicPartition) (map[consumers.TopicPartition]consumers.Watermark, error)
+
+// Feed is what a task reads; *consumers.Feed is one.
+type Feed interface {
+	// Next returns what there is, nil if there is nothing.
+	Next(records, bytes int) (*consumers.Batch, error)
+	// Committed tells Kafka's tools how far the task is.
+	Committed(map[consumers.TopicPartition]int64)
+}
 
 // Serve runs a partition for as long as ctx lives: it opens the state, reads on
 // from where that stands, and commits batch after batch. After an error the
 // state in memory is let go of; to serve again is to open it anew.
-func Serve(ctx context.Context, cfg Config, partition int32, feed *consumers.Feed, starts Starts) error {
-	first, err := starts(ctx, feed.Partitions())
+func Serve(ctx context.Context, cfg Config, partition int32, feed *consumers.Feed, watermarks Watermarks) error {
+	marks, err := watermarks(ctx, feed.Partitions())
 	if err != nil {
 		return err
 	}
-	t, err := Open(ctx, cfg, partition, first)
+	t, err := Open(ctx, cfg, partition, marks)
 	if err != nil {
 		return err
 	}
@@ -42,34 +54,40 @@ func Serve(ctx context.Context, cfg Config, partition int32, feed *consumers.Fee
 		go func() { defer close(done); t.changes.Run(publishing) }()
 		defer func() { stop(); <-done }()
 	}
-	return t.run(ctx, feed)
+	err = t.run(ctx, feed)
+	t.complain(ctx, err)
+	return err
+}
+
+// complain notes in Redis that what is stored there is damaged, so that whoever
+// opens the partition next makes it anew.
+func (t *Task) complain(ctx context.Context, err error) {
+	if !errors.Is(err, bitmaps.ErrDamaged) {
+		return
+	}
+	if err := t.Store.ReportDamage(ctx, t.partition, t.held.Nonce(), err.Error()); err != nil {
+		slog.Warn("reporting damage failed", "partition", t.partition, "err", err)
+	}
 }
 
 func (t *Task) run(ctx context.Context, feed *consumers.Feed) error {
+	work, end := lingering(ctx)
+	defer end()
 	reported := time.Time{}
 	for ctx.Err() == nil {
 		defined := t.Catalog.Changed()
-		batch, err := feed.Next(batchRecords, batchBytes)
-		if err != nil {
-			return err
-		}
-		if batch != nil {
-			if err := t.Process(ctx, batch); err != nil {
-				return err
-			}
-		}
-		composed, err := t.Compose(ctx)
+		worked, err := t.step(work, feed)
 		if err != nil {
 			return err
 		}
 		if now := time.Now(); now.Sub(reported) > courtesy {
-			if err := t.confirm(ctx); err != nil {
+			if err := t.confirm(work); err != nil {
 				return err
 			}
 			feed.Committed(t.Offsets())
 			reported = now
 		}
-		if batch == nil && !composed {
+		if !worked {
 			wait(ctx, feed.Ready(), defined)
 		}
 	}
@@ -77,8 +95,24 @@ func (t *Task) run(ctx context.Context, feed *consumers.Feed) error {
 	return nil
 }
 
-// confirm looks whether Redis still holds what this task committed last: where
-// nothing is written, no commit would find out.
+// step takes what there is into the state, and composes a part of what is to be
+// composed. It tells whether there was anything.
+func (t *Task) step(ctx context.Context, feed Feed) (worked bool, err error) {
+	batch, err := feed.Next(batchRecords, batchBytes)
+	if err != nil {
+		return false, err
+	}
+	if batch != nil {
+		if err := t.Process(ctx, batch); err != nil {
+			return false, err
+		}
+	}
+	composed, err := t.Compose(ctx)
+	return batch != nil || composed, err
+}
+
+// confirm looks whether Redis still holds what this task committed last, and
+// all of it: where nothing is written, no commit would find out.
 func (t *Task) confirm(ctx context.Context) error {
 	if t.held.Nonce() == "" {
 		return nil // a store that keeps nothing
@@ -90,7 +124,20 @@ func (t *Task) confirm(ctx context.Context) error {
 	if head.Nonce != t.held.Nonce() || head.Seq != t.held.Seq() {
 		return fmt.Errorf("partition %d, after commit %d: %w", t.partition, t.held.Seq(), bitmaps.ErrConflict)
 	}
-	return nil
+	return t.Store.Audit(ctx, t.partition, t.nextAudited())
+}
+
+// auditAtOnce bounds the accounts that are looked at each time.
+const auditAtOnce = 200
+
+// nextAudited is some of the accounts, all of them in turn.
+func (t *Task) nextAudited() []string {
+	if len(t.audited) == 0 {
+		t.audited = slices.Sorted(maps.Keys(t.state.accounts))
+	}
+	next := t.audited[:min(auditAtOnce, len(t.audited))]
+	t.audited = t.audited[len(next):]
+	return next
 }
 
 // wait returns when there may be something to do.

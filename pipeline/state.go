@@ -85,12 +85,18 @@ func (s *state) account(id []byte) *account {
 	return a
 }
 
-func (s *state) addAccount(id string) *account {
-	version := s.catalog.Offset() // before the snapshot: to compose it again does no harm
+// definition is the account as defined; nil: there is none.
+func (s *state) definition(id string) *catalog.Account {
 	def := s.catalog.Account(id)
 	if def == nil && s.newer != nil {
 		def = s.newer.Account(id)
 	}
+	return def
+}
+
+func (s *state) addAccount(id string) *account {
+	version := s.catalog.Offset() // before the snapshot: to compose it again does no harm
+	def := s.definition(id)
 	if def == nil {
 		return nil
 	}

@@ -73,6 +73,8 @@ type Task struct {
 	entry    []byte
 	composer composer
 	changes  *publisher
+	memory   memory
+	audited  []string // accounts still to be looked at
 }
 
 // Process takes a batch into the state. When it returns nil, all of it is
@@ -210,9 +212,10 @@ func (t *Task) commit(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("partition %d, commit %d: %w", t.partition, s.seq, err)
 	}
-	if keepFrom = min(keepFrom, t.changes.unpublished(s.seq)); keepFrom > 0 {
+	if keepFrom = min(keepFrom, t.changes.unpublished(s.seq)); keepFrom > t.checkpoint.Changelog {
 		t.checkpoint.Changelog = keepFrom
 	}
+	t.checkpoint.Writer, t.checkpoint.Seq = t.held.Nonce(), s.seq
 	checkpoint := t.checkpoint.Encode()
 	t.checkpointSize = len(checkpoint)
 	c := bitmaps.Commit{

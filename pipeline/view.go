@@ -32,8 +32,8 @@ type ViewConfig struct {
 
 // Ends tells where Kafka's partitions end.
 type Ends interface {
-	// Ends returns the high watermark of every partition that a task reads, by
-	// task, and that of the definitions.
+	// Ends returns the high watermark of every partition that a task reads now,
+	// by task, and that of the definitions.
 	Ends(ctx context.Context) (tasks []map[consumers.TopicPartition]int64, definitions int64, err error)
 }
 
@@ -62,7 +62,7 @@ func (v *View) Run(ctx context.Context) error {
 	for _, r := range v.replicas {
 		g.Go(func() error { return r.Run(ctx) })
 	}
-	g.Go(func() error { return v.ends.Run(ctx, v.Ends, v.Now, v.readUpTo) })
+	g.Go(func() error { return v.followEnds(ctx) })
 	return g.Wait()
 }
 

@@ -102,7 +102,7 @@ func (w *world) list(kind, list, contact string, member bool) {
 // against names separated by spaces.
 func (w *world) expect(id, members string) {
 	w.t.Helper()
-	w.settle(false)
+	w.settle()
 	w.follow()
 	want := strings.Fields(members)
 	slices.Sort(want)
@@ -134,9 +134,7 @@ func (w *world) published() (changes []Change) {
 	w.t.Helper()
 	for p := range w.tasks {
 		task := w.task(int32(p))
-		for task.changes.upTo.Load() < task.changes.last {
-			time.Sleep(time.Millisecond)
-		}
+		w.must(task.changes.step(w.t.Context()))
 		for _, r := range w.log.of(consumers.TopicPartition{Topic: TopicSegmentChanges, Partition: int32(p)}) {
 			var c Change
 			w.must(json.Unmarshal(r.Value, &c))

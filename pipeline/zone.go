@@ -34,6 +34,12 @@ func (z *zone) day(ms int64) segment.Date {
 	return segment.Date(day)
 }
 
+// start is when a day begins, in Unix ms.
+func (z *zone) start(day segment.Date) int64 {
+	y, m, d := time.UnixMilli(int64(day) * dayMS).UTC().Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, z.location).UnixMilli()
+}
+
 func (z *zone) span(ms int64) span {
 	for _, s := range z.spans {
 		if s.from <= ms && ms < s.to {

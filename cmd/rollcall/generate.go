@@ -15,11 +15,17 @@ type generateCmd struct {
 	Rate     float64  `default:"1000" help:"Records per second after the history; 0: none."`
 	Seed     uint64   `default:"1" help:"Another seed, another population."`
 	Brokers  []string `default:"127.0.0.1:9092" help:"Addresses of Kafka brokers."`
+	kafkaFlags
 }
 
 // Run writes records straight to Kafka, as producers do.
 func (c *generateCmd) Run(s *session) error {
-	client, err := consumers.Open(consumers.Config{Brokers: c.Brokers, ClientID: "rollcall-generate"})
+	cfg, err := c.kafkaFlags.config(c.Brokers)
+	if err != nil {
+		return err
+	}
+	cfg.ClientID = "rollcall-generate"
+	client, err := consumers.Open(cfg)
 	if err != nil {
 		return err
 	}

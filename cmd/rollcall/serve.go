@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
-	"rollcall/consumers"
+	"rollcall/api"
 	"rollcall/demo"
 	"rollcall/embedded"
 	"rollcall/node"
@@ -23,21 +20,26 @@ type serveCmd struct {
 	Embedded      bool   `help:"Run Kafka and Redis inside this process too, for trying it out." group:"Embedded"`
 	DataDir       string `default:"rollcall-data" help:"Where the embedded Kafka keeps its log." group:"Embedded"`
 	EmbeddedKafka string `default:"127.0.0.1:9092" help:"Where the embedded Kafka listens." group:"Embedded"`
+	OpenKafka     bool   `help:"Let the embedded Kafka listen outside loopback, where it lets everybody in." group:"Embedded"`
 	Demo          bool   `help:"Make up a month of records for the account demo, and go on; implies --embedded." group:"Embedded"`
 
-	Brokers         []string `help:"Addresses of Kafka brokers." group:"Servers"`
-	Redis           string   `help:"Redis, as redis://user:password@host:port/db; several hosts with commas are a cluster." group:"Servers"`
-	Group           string   `default:"rollcall" help:"Consumer group of all processes that share the work." group:"Servers"`
-	RedisPrefix     string   `default:"rollcall" help:"What the names of keys in Redis begin with." group:"Servers"`
-	Partitions      int      `default:"8" help:"Partitions of the state, when it is created and no topic exists yet." group:"Servers"`
-	Replication     int      `default:"-1" help:"Replication factor of topics that are created; -1: the brokers' default." group:"Servers"`
-	AllowCreateTime bool     `help:"Accept contacts and consent topics that are dated by their producers." group:"Servers"`
+	Brokers []string `help:"Addresses of Kafka brokers." group:"Servers"`
+	Redis   string   `help:"Redis, as redis://user:password@host:port/db; several hosts with commas are a cluster." group:"Servers"`
+	kafkaFlags
+	redisFlags
+	Group           string `default:"rollcall" help:"Consumer group of all processes that share the work." group:"Servers"`
+	RedisPrefix     string `default:"rollcall" help:"What the names of keys in Redis begin with." group:"Servers"`
+	Partitions      int    `default:"8" help:"Partitions of the state, when it is created and no topic exists yet." group:"Servers"`
+	Replication     int    `default:"-1" help:"Replication factor of topics that are created; -1: the brokers' default." group:"Servers"`
+	AllowCreateTime bool   `help:"Accept contacts and consent topics that are dated by their producers." group:"Servers"`
 
 	Roles             []string      `default:"pipeline,api" enum:"pipeline,api" help:"What this process does." group:"Roles"`
 	Listen            string        `default:"127.0.0.1:8080" help:"Where the API listens." group:"Roles"`
 	MaxStaleness      time.Duration `default:"10s" help:"How old the knowledge of where the log ends may be for an answer to be fresh." group:"Roles"`
 	OperatorToken     string        `help:"The operator's token." group:"Roles"`
-	OperatorTokenFile string        `help:"A file with the operator's token." type:"path" group:"Roles"`
+	OperatorTokenFile string        `help:"A file with the operator's token." group:"Roles"`
+	MaxStreams        int           `default:"1000" help:"How many live sizes and lists may be open at once." group:"Roles"`
+	MaxAccountStreams int           `default:"200" help:"How many of them an account may have." group:"Roles"`
 	PublishChanges    bool          `default:"true" negatable:"" help:"Write changed memberships to rollcall.segment-changes." group:"Roles"`
 }
 
@@ -74,6 +76,9 @@ func (c *serveCmd) Run(s *session) error {
 }
 
 func (c *serveCmd) startEmbedded(s *session) (*embedded.Servers, error) {
+	if !c.OpenKafka && !isLoopback(c.EmbeddedKafka) {
+		return nil, fmt.Errorf("the embedded Kafka asks nobody for a password, and %s is not on loopback: --open-kafka allows it", c.EmbeddedKafka)
+	}
 	servers, err := embedded.Start(embedded.Config{DataDir: c.DataDir, Kafka: c.EmbeddedKafka, Partitions: c.Partitions})
 	if err != nil {
 		return nil, err
@@ -96,20 +101,25 @@ func (c *serveCmd) accompany(ctx context.Context, s *session, n *node.Node) erro
 }
 
 func (c *serveCmd) config() (node.Config, error) {
-	token, err := c.operatorToken()
+	token, err := secret(c.OperatorToken, c.OperatorTokenFile)
+	if err != nil {
+		return node.Config{}, fmt.Errorf("operator's token: %w", err)
+	}
+	kafka, err := c.kafkaFlags.config(c.Brokers)
 	if err != nil {
 		return node.Config{}, err
 	}
-	addresses, err := parseRedis(c.Redis)
+	redis, err := c.redisFlags.options(c.Redis)
 	if err != nil {
 		return node.Config{}, err
 	}
 	cfg := node.Config{
-		Kafka: consumers.Config{Brokers: c.Brokers}, Redis: *addresses, Prefix: c.RedisPrefix, Group: c.Group,
+		Kafka: kafka, Redis: *redis, Prefix: c.RedisPrefix, Group: c.Group,
 		Partitions: c.Partitions, Replication: c.Replication, AllowCreateTime: c.AllowCreateTime,
 		Pipeline: slices.Contains(c.Roles, "pipeline"), API: slices.Contains(c.Roles, "api"), Publish: c.PublishChanges,
 		Listen: c.Listen, MaxStaleness: c.MaxStaleness, OperatorToken: token, Version: buildVersion(),
 	}
+	cfg.Streams = api.Limit{All: c.MaxStreams, PerAccount: c.MaxAccountStreams}
 	cfg.Tokenless = c.Embedded && token == "" && isLoopback(c.Listen)
 	if cfg.API && token == "" && !cfg.Tokenless {
 		return cfg, errors.New("serve needs an operator's token (ROLLCALL_OPERATOR_TOKEN, or --operator-token-file): " +
@@ -118,43 +128,17 @@ func (c *serveCmd) config() (node.Config, error) {
 	return cfg, nil
 }
 
-func (c *serveCmd) operatorToken() (string, error) {
-	if c.OperatorTokenFile == "" {
-		return c.OperatorToken, nil
-	}
-	b, err := os.ReadFile(c.OperatorTokenFile)
-	if err != nil {
-		return "", fmt.Errorf("operator's token: %w", err)
-	}
-	token := strings.TrimSpace(string(b))
-	if token == "" {
-		return "", fmt.Errorf("operator's token: %s is empty", c.OperatorTokenFile)
-	}
-	return token, nil
-}
+// isLoopback tells whether listening on an address is open to this machine only.
+func isLoopback(address string) bool { return resolvesToLoopback(address, net.LookupIP) }
 
-// parseRedis reads one URL, or several addresses of a cluster.
-func parseRedis(text string) (*redis.UniversalOptions, error) {
-	first, more, _ := strings.Cut(text, ",")
-	o, err := redis.ParseURL(first)
-	if err != nil {
-		return nil, fmt.Errorf("--redis: %w", err)
-	}
-	u := &redis.UniversalOptions{
-		Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig,
-	}
-	for _, address := range strings.FieldsFunc(more, func(r rune) bool { return r == ',' }) {
-		address = strings.TrimPrefix(strings.TrimPrefix(address, "redis://"), "rediss://")
-		u.Addrs = append(u.Addrs, address)
-	}
-	return u, nil
-}
-
-func isLoopback(address string) bool {
+// resolvesToLoopback wants a host that is nowhere else; no host at all is every
+// interface.
+func resolvesToLoopback(address string, lookup func(host string) ([]net.IP, error)) bool {
 	host, _, err := net.SplitHostPort(address)
-	if err != nil {
+	if err != nil || host == "" {
 		return false
 	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	ips, err := lookup(host) // of a literal: itself
+	elsewhere := func(ip net.IP) bool { return !ip.IsLoopback() }
+	return err == nil && len(ips) > 0 && !slices.ContainsFunc(ips, elsewhere)
 }

@@ -15,7 +15,7 @@ type folder struct {
 }
 
 func (f *folder) open(ctx context.Context, number int32) (map[consumers.TopicPartition]int64, error) {
-	task, err := pipeline.Open(ctx, f.config, number, f.spans.from(number))
+	task, err := pipeline.Open(ctx, f.config, number, f.spans.marks(number))
 	if err != nil {
 		return nil, err
 	}

@@ -118,16 +118,6 @@ func (s *session) serve(ctx context.Context) error {
 		return err
 	}
 	return group.Run(ctx, func(ctx context.Context, number int32, feed *consumers.Feed) error {
-		return pipeline.Serve(ctx, s.config, number, feed, s.starts)
+		return pipeline.Serve(ctx, s.config, number, feed, s.client.Watermarks)
 	})
-}
-
-// starts implements pipeline.Starts.
-func (s *session) starts(ctx context.Context, tps []consumers.TopicPartition) (map[consumers.TopicPartition]int64, error) {
-	marks, err := s.client.Watermarks(ctx, tps)
-	first := map[consumers.TopicPartition]int64{}
-	for tp, m := range marks {
-		first[tp] = m.LogStart
-	}
-	return first, err
 }

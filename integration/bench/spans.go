@@ -50,6 +50,15 @@ func (s spans) to(task int32) map[consumers.TopicPartition]int64 {
 	return s.offsets(task, func(p span) int64 { return p.To })
 }
 
+// marks are the spans of a task as if there were nothing else in the log.
+func (s spans) marks(task int32) map[consumers.TopicPartition]consumers.Watermark {
+	m, to := map[consumers.TopicPartition]consumers.Watermark{}, s.to(task)
+	for tp, from := range s.from(task) {
+		m[tp] = consumers.Watermark{LogStart: from, High: to[tp]}
+	}
+	return m
+}
+
 func (s spans) offsets(task int32, of func(span) int64) map[consumers.TopicPartition]int64 {
 	m := map[consumers.TopicPartition]int64{}
 	for _, p := range s {

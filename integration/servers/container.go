@@ -117,6 +117,22 @@ func (c *container) stop(ctx context.Context) error {
 	return c.running.Stop(ctx, nil)
 }
 
+func (c *container) freeze(on bool) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	engine, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	if on {
+		_, err = engine.ContainerPause(ctx, c.running.GetContainerID(), client.ContainerPauseOptions{})
+	} else {
+		_, err = engine.ContainerUnpause(ctx, c.running.GetContainerID(), client.ContainerUnpauseOptions{})
+	}
+	return err
+}
+
 func (c *container) remove() error { return testcontainers.TerminateContainer(c.running) }
 
 func (c *container) log() string {

@@ -29,10 +29,25 @@ func Property(name, value string) KafkaOption {
 // HeapMiB sets the heap of each broker's JVM; the default is 512.
 func HeapMiB(n int) KafkaOption { return func(c *kafkaConfig) { c.heapMiB = n } }
 
+// Advertise gives each broker a second listener, which tells its clients that
+// it is where advertised says: at the address of a proxy that forwards to the
+// listener's own address, target. Whoever bootstraps from a proxy talks to all
+// brokers through their proxies, and whoever uses Addr to the brokers directly.
+func Advertise(advertised func(target string) (string, error)) KafkaOption {
+	return func(c *kafkaConfig) { c.advertised = advertised }
+}
+
+// Quick has the JVMs compile less: brokers are up again in half the time, and
+// slower under load. It is for tests that kill them often.
+func Quick() KafkaOption { return func(c *kafkaConfig) { c.quick = true } }
+
 type kafkaConfig struct {
 	brokers    int
 	heapMiB    int
 	properties map[string]string
+	advertised func(target string) (string, error)
+	quick      bool
+	secure     *Secure // nil: not
 }
 
 // KafkaCluster is one or several brokers.
@@ -99,6 +114,9 @@ func NewKafka(dir string, opts ...KafkaOption) (*KafkaCluster, error) {
 // placeBroker prefers a JVM of this machine: it is up sooner than a container.
 func placeBroker(dir string, cfg kafkaConfig, n node) (*Server, error) {
 	s := &Server{Addr: loopback(n.port), name: "Kafka " + kafkaVersion}
+	if n.secure != 0 {
+		s.SecureAddr = loopback(n.secure)
+	}
 	s.ready = func(ctx context.Context, addr string) error { return seesBrokers(ctx, addr, cfg.brokers) }
 	local, err := localBroker(filepath.Join(dir, fmt.Sprintf("broker-%d", n.id)), cfg, n)
 	if err == nil {
@@ -108,8 +126,8 @@ func placeBroker(dir string, cfg kafkaConfig, n node) (*Server, error) {
 	if noDocker := dockerHealthy(); noDocker != nil {
 		return nil, fmt.Errorf("Kafka: %w, and %w", err, noDocker)
 	}
-	if cfg.brokers > 1 {
-		return nil, fmt.Errorf("Kafka: %d brokers: %w", cfg.brokers, err)
+	if cfg.brokers > 1 || cfg.advertised != nil || cfg.secure != nil {
+		return nil, fmt.Errorf("Kafka: %d brokers, proxies or TLS: %w", cfg.brokers, err)
 	}
 	s.from, s.host = "image "+kafkaImage, containedBroker(n)
 	return s, nil
@@ -139,7 +157,11 @@ func localBroker(dir string, cfg kafkaConfig, n node) (*process, error) {
 	}
 	base := []string{java, fmt.Sprintf("-Xmx%dm", cfg.heapMiB), "-XX:+UseG1GC", "-XX:-UsePerfData",
 		"-Xshare:auto", "-Dlog4j2.configurationFile=" + logging, "-cp", filepath.Join(jars, "*")}
+	if cfg.quick {
+		base = append(base, "-XX:TieredStopAtLevel=1")
+	}
 	format := append(base, "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "--cluster-id", clusterID, "--config", config)
+	format = append(format, cfg.secure.format()...)
 	if out, err := exec.Command(format[0], format[1:]...).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("format %s: %w\n%s", dir, err, out)
 	}

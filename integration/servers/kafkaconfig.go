@@ -25,6 +25,7 @@ appender.out.layout.pattern = %d{HH:mm:ss.SSS} %p %c{1}: %m%n
 type node struct {
 	id         int
 	port       int
+	secure     int // the port with TLS, if there is one
 	properties map[string]string
 }
 
@@ -49,8 +50,33 @@ func layOut(cfg kafkaConfig) ([]node, error) {
 	}
 	for i := range nodes {
 		nodes[i].properties = properties(cfg, nodes[i], controllers)
+		if err := advertise(cfg, nodes[i].properties); err != nil {
+			return nil, err
+		}
+		if err := cfg.secure.lock(&nodes[i]); err != nil {
+			return nil, err
+		}
 	}
 	return nodes, nil
+}
+
+// advertise adds the listener that is advertised as elsewhere, if one is asked for.
+func advertise(cfg kafkaConfig, p map[string]string) error {
+	if cfg.advertised == nil {
+		return nil
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	at, err := cfg.advertised(loopback(port))
+	if err != nil {
+		return err
+	}
+	p["listeners"] += ",PROXIED://" + loopback(port)
+	p["advertised.listeners"] += ",PROXIED://" + at
+	p["listener.security.protocol.map"] = "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT"
+	return nil
 }
 
 func properties(cfg kafkaConfig, n node, controllers []string) map[string]string {

@@ -66,6 +66,13 @@ func (p *process) kill() error { return p.end(context.Background(), syscall.SIGK
 
 func (p *process) stop(ctx context.Context) error { return p.end(ctx, syscall.SIGTERM) }
 
+func (p *process) freeze(on bool) error {
+	if on {
+		return syscall.Kill(-p.pid, syscall.SIGSTOP)
+	}
+	return syscall.Kill(-p.pid, syscall.SIGCONT)
+}
+
 func (p *process) remove() error { return p.kill() }
 
 // end signals the group and waits for the child; when ctx is over it kills it.

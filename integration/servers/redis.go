@@ -83,6 +83,27 @@ func redisVersion(path string) string {
 	return "Redis"
 }
 
+// StartSecureRedis is StartRedis with a second address, which takes TLS and a
+// certificate of the authority. Args may add users; the first address lets
+// everybody in.
+func StartSecureRedis(t testing.TB, ca *Authority, args ...string) *Server {
+	t.Helper()
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		unavailable(t, fmt.Errorf("redis-server with TLS: not in PATH: %w", errUnavailable))
+	}
+	pair := ca.Issue(t, "redis")
+	s := StartRedis(t, append([]string{
+		"--tls-port", strconv.Itoa(port), "--tls-auth-clients", "yes",
+		"--tls-ca-cert-file", ca.File, "--tls-cert-file", pair.CertFile, "--tls-key-file", pair.KeyFile,
+	}, args...)...)
+	s.SecureAddr = loopback(port)
+	return s
+}
+
 // pingRedis fails too while Redis still loads its data.
 func pingRedis(ctx context.Context, addr string) error {
 	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", addr)

@@ -26,6 +26,8 @@ const (
 // Kill, Stop and Restart. Its methods are not safe for concurrent use.
 type Server struct {
 	Addr string // host:port
+	// SecureAddr takes TLS and a password; empty without Secure.
+	SecureAddr string
 
 	name  string // for messages, such as "Kafka 4.1.0"
 	from  string // and where it comes from, such as "Maven jars"
@@ -39,6 +41,7 @@ type host interface {
 	alive() error // why it is no longer running, nil if it is
 	kill() error
 	stop(ctx context.Context) error
+	freeze(on bool) error
 	remove() error // kills it and gives everything back
 	log() string   // the last lines that it wrote
 }
@@ -52,6 +55,12 @@ func (s *Server) Stop() error {
 	defer cancel()
 	return wrap("stop", s.name, s.host.stop(ctx))
 }
+
+// Freeze has the server take connections and answer nothing, until Thaw or Kill.
+func (s *Server) Freeze() error { return wrap("freeze", s.name, s.host.freeze(true)) }
+
+// Thaw ends Freeze.
+func (s *Server) Thaw() error { return wrap("thaw", s.name, s.host.freeze(false)) }
 
 // Restart starts a server that was killed or stopped, at the same address and
 // with the data that it left, and returns when it answers.

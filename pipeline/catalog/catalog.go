@@ -28,6 +28,7 @@ type Catalog struct {
 	deletions  []deletion // by offset
 	buried     map[string]bool
 	grants     map[[sha256.Size]byte]Grant // by SHA-256 of the secret
+	losses     []AcceptLoss
 	erasureKey []byte
 	changed    chan struct{} // closed at the next entry; nil: nobody asked for it
 	zones      sync.Map      // name -> *time.Location
@@ -193,6 +194,27 @@ func (c *Catalog) Tokens(account string) []Token {
 		tokens = append(tokens, t.tokens[id].Token)
 	}
 	return tokens
+}
+
+// LossAccepted tells whether the operator has accepted that a partition of a
+// topic lacks the offsets from from up to to; or, if to is before from, that its
+// topic was created anew after from was reached.
+func (c *Catalog) LossAccepted(topic string, partition int32, from, to int64) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.lossAccepted(topic, partition, from, to)
+}
+
+func (c *Catalog) lossAccepted(topic string, partition int32, from, to int64) bool {
+	return slices.ContainsFunc(c.losses, func(l AcceptLoss) bool {
+		if l.Topic != topic || l.Partition != partition {
+			return false
+		}
+		if to < from {
+			return l.To < l.From && l.From == from
+		}
+		return l.From <= from && to <= l.To
+	})
 }
 
 // ErasureKey returns the key of the hashes of erased contacts' ids; nil before

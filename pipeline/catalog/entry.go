@@ -10,7 +10,7 @@ import (
 )
 
 // Entry is one change of the definitions: PutAccount, DeleteAccount,
-// PutSegment, DeleteSegment, PutToken, RevokeToken or Settings.
+// PutSegment, DeleteSegment, PutToken, RevokeToken, AcceptLoss or Settings.
 type Entry interface {
 	// entryType is the value of "type" in the entry's JSON.
 	entryType() string
@@ -74,6 +74,17 @@ type (
 		ID      string `json:"id"`
 	}
 
+	// AcceptLoss says that the operator knows that records are gone from Kafka
+	// which the state needs or was made from, and goes on without them: those
+	// from From up to To of a partition of a topic; or, if To is before From,
+	// whatever came in a topic that was created anew after From was reached.
+	AcceptLoss struct {
+		Topic     string `json:"topic"`
+		Partition int32  `json:"partition"`
+		From      int64  `json:"from"`
+		To        int64  `json:"to"`
+	}
+
 	// Settings are made up by the first process that finds none.
 	Settings struct {
 		ErasureKey []byte `json:"erasure_key"` // 32 random bytes; keys the hashes of erased contacts' ids
@@ -86,6 +97,7 @@ func (PutSegment) entryType() string    { return "segment.put" }
 func (DeleteSegment) entryType() string { return "segment.delete" }
 func (PutToken) entryType() string      { return "token.put" }
 func (RevokeToken) entryType() string   { return "token.revoke" }
+func (AcceptLoss) entryType() string    { return "loss.accept" }
 func (Settings) entryType() string      { return "settings" }
 
 var decoders = map[string]func([]byte) (Entry, error){
@@ -95,6 +107,7 @@ var decoders = map[string]func([]byte) (Entry, error){
 	DeleteSegment{}.entryType(): decodeAs[DeleteSegment],
 	PutToken{}.entryType():      decodeAs[PutToken],
 	RevokeToken{}.entryType():   decodeAs[RevokeToken],
+	AcceptLoss{}.entryType():    decodeAs[AcceptLoss],
 	Settings{}.entryType():      decodeAs[Settings],
 }
 

@@ -149,6 +149,18 @@ func (r RevokeToken) apply(c *Catalog, _ stamp) {
 	delete(t.tokens, r.ID)
 }
 
+func (l AcceptLoss) check(c *Catalog) error {
+	if l.Topic == "" || len(l.Topic) > maxTopicBytes || l.Partition < 0 || l.From < 0 || l.To < 0 || l.From == l.To {
+		return refuse(Invalid, "a loss has a topic, a partition, and two different offsets")
+	}
+	if c.lossAccepted(l.Topic, l.Partition, l.From, l.To) {
+		return refuse(Conflict, "the loss is accepted already")
+	}
+	return nil
+}
+
+func (l AcceptLoss) apply(c *Catalog, _ stamp) { c.losses = append(c.losses, l) }
+
 func (s Settings) check(c *Catalog) error {
 	if len(s.ErasureKey) != 32 {
 		return refuse(Invalid, "an erasure key has 32 bytes")

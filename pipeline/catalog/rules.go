@@ -19,6 +19,8 @@ const (
 	MaxRetentionDays = 3650
 	// MaxNameBytes bounds the name of a segment.
 	MaxNameBytes = 200
+
+	maxTopicBytes = 249 // as Kafka has it
 )
 
 var (

@@ -84,6 +84,9 @@ type Change struct {
 	Definition *segment.Definition // nil: deleted
 }
 
+// Contacts are the ids that contacts of any history have.
+func Contacts() []string { return slices.Clone(contacts) }
+
 // New makes up a history.
 func New(seed uint64, o Options) *History {
 	o = o.withDefaults()

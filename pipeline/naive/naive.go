@@ -21,6 +21,9 @@ type World struct {
 	Accounts   []Account
 	Records    []Record // in any order between topic partitions, in offset order within one
 	Erasures   []Erasure
+	// Alone says that Records are what one partition has read, the inbox too:
+	// what is to be forwarded from it has not come about here.
+	Alone bool
 }
 
 // Record is a Kafka record and where it stands. A nil Value is a tombstone.
@@ -66,7 +69,7 @@ func Fold(w World, now time.Time) *Result {
 	}
 	seen := map[repeatKey]bool{}
 	for _, rec := range w.Records {
-		r.Outcomes = append(r.Outcomes, r.gather(rec, w.Partitions, seen))
+		r.Outcomes = append(r.Outcomes, r.gather(rec, w, seen))
 	}
 	for _, e := range w.Erasures {
 		if t := r.tenants[e.Account]; t != nil {

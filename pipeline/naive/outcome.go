@@ -53,18 +53,21 @@ type repeatKey struct {
 }
 
 // gather takes a record into the evidence about its contact.
-func (r *Result) gather(rec Record, partitions int32, seen map[repeatKey]bool) Outcome {
+func (r *Result) gather(rec Record, w World, seen map[repeatKey]bool) Outcome {
 	c, code := r.read(rec)
 	if code != "" && !lateOptOut(c, code) {
 		return Outcome{DeadLettered, code}
 	}
+	key := c.account + "/" + c.contact
+	misplaced := string(rec.Key) != key || rec.Partition != Partition([]byte(key), w.Partitions)
 	t := r.tenants[c.account]
-	t.take(c)
+	if !misplaced || !w.Alone {
+		t.take(c)
+	}
 	if code != "" {
 		return Outcome{DeadLettered, code}
 	}
-	key := c.account + "/" + c.contact
-	if string(rec.Key) != key || rec.Partition != Partition([]byte(key), partitions) {
+	if misplaced {
 		return Outcome{Verdict: Forwarded}
 	}
 	if !isBehaviour(c.topic) {
