@@ -86,18 +86,22 @@ func (s *Store) auditChangelog(ctx context.Context, partition int32) error {
 }
 
 func (s *Store) auditAccounts(ctx context.Context, partition int32) error {
-	var want *redis.StringCmd
+	var head *redis.SliceCmd
 	var got *redis.IntCmd
 	_, err := s.redis.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		want = p.HGet(ctx, s.key(partition, ""), "accounts")
+		head = p.HMGet(ctx, s.key(partition, ""), "accounts", "checkpoint")
 		got = p.HLen(ctx, s.key(partition, ":accounts"))
 		return nil
 	})
-	if err != nil && !errors.Is(err, redis.Nil) {
+	if err != nil {
 		return err
 	}
-	if n, _ := want.Int64(); n != got.Val() {
+	text, _ := head.Val()[0].(string)
+	if n, _ := strconv.ParseInt(text, 10, 64); n != got.Val() {
 		return fmt.Errorf("%w: %d accounts of %d", ErrDamaged, got.Val(), n)
+	}
+	if got.Val() > 0 && head.Val()[1] == nil {
+		return fmt.Errorf("%w: %d accounts without a checkpoint", ErrDamaged, got.Val())
 	}
 	return nil
 }

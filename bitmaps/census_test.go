@@ -47,6 +47,7 @@ func testMissing(t *testing.T, f *fixture) {
 		"the list":            {func() error { return f.client.Del(f.ctx, key(":accounts")).Err() }, true},
 		"the changelog":       {func() error { return f.client.Del(f.ctx, key(":log")).Err() }, false},
 		"its first entry":     {func() error { return f.client.XDel(f.ctx, key(":log"), "3-0").Err() }, false},
+		"the checkpoint":      {func() error { return f.client.HDel(f.ctx, key(""), "checkpoint").Err() }, false},
 		"another entry":       {func() error { return f.client.XDel(f.ctx, key(":log"), "4-0").Err() }, false},
 		"what a reader says": {func() error {
 			head, err := f.store.Head(f.ctx, partition)

@@ -64,7 +64,7 @@ func (s *simulation) checkPrefix(who string, st *state, c *bitmaps.Checkpoint, q
 		if def == nil {
 			continue // it was known from newer definitions than it stands for
 		}
-		c2 = c; s.checkAccount(who, st, w, def, today, erasures, q)
+		s.checkAccount(who, st, w, def, today, erasures, q)
 	}
 }
 
@@ -91,19 +91,10 @@ func (s *simulation) checkAccount(who string, st *state, w naive.World, def *cat
 			for _, c := range difference(got, expected) {
 				s.t.Log(want.Dump(def.ID, c))
 			}
-			a := st.accounts[def.ID]
-			for n, id := range a.contacts.names {
-				p, c := a.at(uint32(n))
-				s.t.Logf("%d %q %+v reg %+v plan %v %v acct %v %v defver %v cp.def %v queue %d", n, id, p.contacts[c], p.register[c], p.plan.version, p.plan.today, a.plan.version, a.plan.today, a.def.Version, c2.Definitions, 0)
-			}
-			for _, r := range s.log.of(definitionsTP) { s.t.Logf("def %d %s", r.Offset, r.Value) }
-			s.t.Logf("offsets %v", c2.Offsets)
 			s.t.FailNow()
 		}
 	}
 }
-
-var c2 *bitmaps.Checkpoint
 
 func plainAccount(def *catalog.Account) naive.Account {
 	a := naive.Account{ID: def.ID, Timezone: def.Timezone, RetentionDays: def.RetentionDays, DefaultRegion: def.DefaultRegion,

@@ -36,6 +36,7 @@ type harness struct {
 	lagging    bool             // processes read definitions when they are told to
 	deleted    map[string]bool  // segments that were deleted once
 	owners     []*process       // of the partitions
+	mend       func()           // brings everything right
 	others     func(*process)   // have their turn in the middle of an operation of a process
 	*process                    // the only one, or the first
 }

@@ -91,7 +91,7 @@ func (s *simulation) misfortune() {
 		return
 	}
 	s.changes[m.name]++
-	s.log1("misfortune: %s: %s", m.name, m.strike(s))
+	s.note("misfortune: %s: %s", m.name, m.strike(s))
 }
 
 // relief ends what lasts.
@@ -148,12 +148,12 @@ func (s *simulation) interrupt(p *process) {
 		if s.owners[q] != other {
 			continue
 		}
-		s.log1("meanwhile, process %d and partition %d", other.number, q)
+		s.note("meanwhile, process %d and partition %d", other.number, q)
 		worked, err := other.turn(q)
 		if err != nil {
 			other.kill(q)
 		}
-		s.log1("meanwhile: %t, %v", worked, err)
+		s.note("meanwhile: %t, %v", worked, err)
 	}
 }
 

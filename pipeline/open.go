@@ -119,7 +119,7 @@ func (t *Task) behindPublished() bool {
 // resume goes on publishing where Kafka remembers that it ended.
 func (t *Task) resume(ctx context.Context, anew bool) error {
 	told := t.memory.published
-	t.changes = newPublisher(t.Log, t.partition)
+	t.changes = newPublisher(t.Log, t.partition, t.holds)
 	if err := t.changes.readAhead(ctx, told.Changes); err != nil {
 		return err
 	}

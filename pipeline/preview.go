@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,6 +103,9 @@ const (
 func (r *replica) preview(ctx context.Context, def *catalog.Account, steps []funnelStep, day segment.Date) (t tally, err error) {
 	for range previewTries {
 		t, err = r.tryPreview(ctx, def, steps, day)
+		if errors.Is(err, bitmaps.ErrDamaged) {
+			r.damaged(ctx, err)
+		}
 		if !errors.Is(err, errBehind) {
 			return t, err
 		}
@@ -237,18 +241,19 @@ func (e *previewEvents) readEvents(account string, piece uint32, b segment.Behav
 	if before.Seq > r.state.seq {
 		return nil, errBehind
 	}
-	var events []bitmaps.Event
 	if len(before.Runs) > 0 {
 		stored := storedEvents{ctx: e.ctx, store: r.store, partition: r.partition}
-		if events, err = stored.readEvents(account, piece, b, day, len(before.Runs)); err != nil {
-			return nil, errBehind // runs were merged meanwhile, if Redis is well
-		}
+		events, readErr := stored.readEvents(account, piece, b, day, len(before.Runs))
 		after, err := r.readDay(e.ctx, account, field)
 		if err != nil || after.Seq != before.Seq {
-			return nil, errBehind
+			return nil, cmp.Or(err, errBehind) // runs were merged meanwhile
 		}
+		if readErr != nil {
+			return nil, readErr
+		}
+		return distinct(events, e.piece.days[b][day], before.Seq), nil
 	}
-	return distinct(events, e.piece.days[b][day], before.Seq), nil
+	return distinct(nil, e.piece.days[b][day], before.Seq), nil
 }
 
 // distinct adds the events that came after seq to those that runs hold, without

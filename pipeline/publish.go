@@ -3,11 +3,14 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"rollcall/bitmaps"
 	"rollcall/consumers"
@@ -69,13 +72,15 @@ func (s *state) collectOne(a *account, op *bitmaps.Op, number uint32, contact, c
 type publisher struct {
 	log       Log
 	partition int32
-	pending   []Change // of commits in the middle of composing
+	holds     func(ctx context.Context, seq uint64) error // whether Redis has the commit still
+	pending   []Change                                    // of commits in the middle of composing
 	queue     chan published
-	sending   []published     // taken from the queue, for the goroutine that publishes
-	tail      int64           // of TopicSegmentChanges, up to which the position that is remembered covers it
-	ahead     map[whom]Change // what was told beyond that
-	last      uint64          // the newest commit that had changes
-	upTo      atomic.Uint64   // changes of commits up to this one are published
+	room      *semaphore.Weighted // for changes in the queue
+	sending   []published         // taken from the queue, for the goroutine that publishes
+	tail      int64               // of TopicSegmentChanges, up to which the position that is remembered covers it
+	ahead     map[whom]Change     // what was told beyond that
+	last      uint64              // the newest commit that had changes
+	upTo      atomic.Uint64       // changes of commits up to this one are published
 }
 
 // published is what one commit has to tell.
@@ -87,13 +92,21 @@ type published struct {
 // publishWait bounds one attempt to publish.
 const publishWait = 5 * time.Second
 
-// publishQueue bounds the commits that wait to be published.
-const publishQueue = 256
+// publishQueue and publishRoom bound the commits that wait to be published, and
+// their changes.
+const (
+	publishQueue = 256
+	publishRoom  = 200_000
+)
 
-func newPublisher(log Log, partition int32) *publisher {
+// weight is the room that a commit's changes take; one that has more than fit
+// waits until it is alone.
+func (c *published) weight() int64 { return int64(min(len(c.changes), publishRoom)) }
+
+func newPublisher(log Log, partition int32, holds func(context.Context, uint64) error) *publisher {
 	return &publisher{
-		log: log, partition: partition,
-		queue: make(chan published, publishQueue),
+		log: log, partition: partition, holds: holds,
+		queue: make(chan published, publishQueue), room: semaphore.NewWeighted(publishRoom),
 	}
 }
 
@@ -197,7 +210,7 @@ func (p *publisher) insist(ctx context.Context) {
 		attempt, cancel := context.WithTimeout(whole, publishWait)
 		err := p.step(attempt)
 		cancel()
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || errors.Is(err, bitmaps.ErrConflict) {
 			return
 		}
 		slog.Warn("publishing changes failed, will retry", "partition", p.partition, "err", err)
@@ -219,10 +232,18 @@ func (p *publisher) step(ctx context.Context) error {
 			return nil
 		}
 	}
+	// What Redis has lost meanwhile is made anew, and told by whoever does that.
+	upTo := p.sending[len(p.sending)-1].position.Seq
+	if err := p.holds(ctx, upTo); err != nil {
+		return err
+	}
 	if err := p.write(ctx, p.sending); err != nil {
 		return err
 	}
-	p.upTo.Store(p.sending[len(p.sending)-1].position.Seq)
+	p.upTo.Store(upTo)
+	for i := range p.sending {
+		p.room.Release(p.sending[i].weight())
+	}
 	p.sending = nil
 	return nil
 }
@@ -252,17 +273,30 @@ func (p *publisher) write(ctx context.Context, commits []published) error {
 			if err != nil {
 				return err
 			}
-			messages = append(messages, m)
+			if messages = append(messages, m); len(messages) < publishAtOnce {
+				continue
+			}
+			if err := p.tell(ctx, messages); err != nil {
+				return err
+			}
+			messages = messages[:0]
 		}
 	}
-	offsets, err := p.log.Write(ctx, messages)
-	if err != nil {
+	if err := p.tell(ctx, messages); err != nil {
 		return err
 	}
+	return p.remember(ctx, commits[len(commits)-1].position)
+}
+
+func (p *publisher) tell(ctx context.Context, messages []consumers.Message) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	offsets, err := p.log.Write(ctx, messages)
 	for _, offset := range offsets {
 		p.tail = max(p.tail, offset+1)
 	}
-	return p.remember(ctx, commits[len(commits)-1].position)
+	return err
 }
 
 // remember writes up to where changes are published.
@@ -302,6 +336,9 @@ func (p *publisher) committed(ctx context.Context, t *Task) error {
 	next := published{t.position(t.held.Seq(), &t.checkpoint), p.pending}
 	p.pending = nil
 	p.last = next.position.Seq
+	if err := p.room.Acquire(ctx, next.weight()); err != nil {
+		return err
+	}
 	select {
 	case p.queue <- next:
 		return nil

@@ -25,7 +25,7 @@ func (t *Task) goBack(ctx context.Context, told progress, needed int64) error {
 	if err != nil {
 		return fmt.Errorf("definitions as of offset %d: %w", told.Definitions, err)
 	}
-	t.state.publish, t.state.now = false, min(told.Now, t.state.now)
+	t.state.publish, t.state.now = false, told.Now
 	t.state.catalog, t.state.newer = then, t.Catalog
 	return nil
 }

@@ -94,6 +94,8 @@ func (s *state) redo(e *bitmaps.Entry, at *bitmaps.Head) error {
 	}
 	if later {
 		at.Seq, at.Checkpoint = e.Seq, e.Checkpoint
+	} else if at.Checkpoint.Writer == "" {
+		return fmt.Errorf("%w: a commit, and no checkpoint", bitmaps.ErrDamaged)
 	}
 	return s.apply(e)
 }

@@ -111,6 +111,19 @@ func (t *Task) step(ctx context.Context, feed Feed) (worked bool, err error) {
 	return batch != nil || composed, err
 }
 
+// holds looks whether a commit of this task is in Redis, and nobody else has
+// taken the partition over since.
+func (t *Task) holds(ctx context.Context, seq uint64) error {
+	if t.held.Nonce() == "" {
+		return nil // a store that keeps nothing
+	}
+	head, err := t.Store.Head(ctx, t.partition)
+	if err == nil && (head.Nonce != t.held.Nonce() || head.Seq < seq) {
+		err = fmt.Errorf("partition %d, commit %d: %w", t.partition, seq, bitmaps.ErrConflict)
+	}
+	return err
+}
+
 // confirm looks whether Redis still holds what this task committed last, and
 // all of it: where nothing is written, no commit would find out.
 func (t *Task) confirm(ctx context.Context) error {
@@ -121,7 +134,7 @@ func (t *Task) confirm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if head.Nonce != t.held.Nonce() || head.Seq != t.held.Seq() {
+	if head.Nonce != t.held.Nonce() || head.Seq != t.held.Seq() || head.Checkpoint.Seq != t.checkpoint.Seq {
 		return fmt.Errorf("partition %d, after commit %d: %w", t.partition, t.held.Seq(), bitmaps.ErrConflict)
 	}
 	return t.Store.Audit(ctx, t.partition, t.nextAudited())
