@@ -6,8 +6,11 @@ RACE := $(if $(shell command -v $${CC:-cc} 2>/dev/null),-race)
 TEST_FLAGS ?= -timeout 9m $(RACE)
 GO_FILES = $$(find . -name '*.go' -not -path '*/node_modules/*')
 
+N ?= 1000
+KILLS ?= 200
+
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fmt fuzz bench
+.PHONY: help build run test lint fmt simulate mutate long soak fuzz bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,8 +31,7 @@ test: lint ## check and test everything; ROLLCALL_REQUIRE_SERVERS=1 fails where 
 	@servers=$$(mktemp) && trap 'rm -f "$$servers"' EXIT; \
 	export ROLLCALL_SERVERS_LOG=$$servers; \
 	$(GO) test -p 1 $(TEST_FLAGS) $$($(GO) list ./... | grep -v 'rollcall/integration$$') && \
-	$(GO) test ./pipeline -run TestHistories -histories 2000 && \
-	$(GO) test -timeout 9m ./integration; \
+	$(GO) test -count=1 -timeout 9m ./integration; \
 	status=$$?; \
 	sort -u "$$servers"; exit $$status
 
@@ -40,6 +42,19 @@ lint: ## gofmt and go vet
 
 fmt: ## format all Go files
 	gofmt -w $(GO_FILES)
+
+simulate: ## simulate N=1000 random histories with misfortunes; SEED=... runs one again, and shrinks it if it fails
+	@if [ -n "$(SEED)" ]; then GO='$(GO)' SEED='$(SEED)' ./simulate.sh; \
+	else $(GO) test -count=1 -timeout 60m ./pipeline -run TestSimulation -simulations $(N); fi
+
+mutate: ## switch safeguards off, one at a time: simulations must find each
+	$(GO) test -count=1 -timeout 20m ./pipeline -run TestMutations -mutations
+
+long: ## the tests with real servers that take minutes: memory, Redis Cluster, and a small soak
+	$(GO) test -count=1 -timeout 15m ./integration -run 'TestMemoryIsBounded|TestRedisCluster|TestSoak' -long
+
+soak: ## kill processes, Redis and brokers KILLS=200 times at random, while records flow
+	$(GO) test -count=1 -timeout 5h ./integration -run TestSoak -v -long -kills $(KILLS)
 
 fuzz: ## fuzz all that is decoded, FUZZTIME=1m for each target; FUZZ=Parse for some
 	@GO='$(GO)' ./fuzz.sh

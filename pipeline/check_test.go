@@ -86,7 +86,7 @@ func (s *simulation) checkAccount(who string, st *state, w naive.World, def *cat
 	for _, seg := range def.Segments {
 		got, expected := st.membersOf(def.ID, seg.ID), want.Members(def.ID, seg.ID)
 		if !slices.Equal(got, expected) {
-			s.t.Errorf("%s of partition %d is not the fold of a prefix: %s/%s %s on %s\n got %v\nwant %v", who, q, def.ID, seg.ID,
+			s.t.Errorf("seed %d: %s of partition %d is not the fold of a prefix: %s/%s %s on %s\n got %v\nwant %v", s.seed, who, q, def.ID, seg.ID,
 				seg.Definition.Text(), today, got, expected)
 			for _, c := range difference(got, expected) {
 				s.t.Log(want.Dump(def.ID, c))
@@ -133,7 +133,7 @@ func (s *simulation) checkFresh(p *process, def *catalog.Account, asOf time.Time
 		got, expected := p.streamed(def.ID, seg.ID), want.Members(def.ID, seg.ID)
 		for _, contact := range difference(got, expected) {
 			if s.touched[def.ID+"/"+contact].Before(asOf) {
-				s.t.Errorf("fresh as of %s, %s/%s %s\n got %v\nwant %v\n%s", asOf, def.ID, seg.ID, seg.Definition.Text(), got, expected,
+				s.t.Errorf("seed %d: fresh as of %s, %s/%s %s\n got %v\nwant %v\n%s", s.seed, asOf, def.ID, seg.ID, seg.Definition.Text(), got, expected,
 					want.Dump(def.ID, contact))
 				s.t.FailNow()
 			}

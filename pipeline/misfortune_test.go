@@ -234,6 +234,9 @@ func (s *simulation) damage() string {
 		return fmt.Sprintf("another version of %s %s", key, field)
 	}
 	streams := sortedKeys(m.streams)
+	if len(streams) == 0 {
+		return "nothing there"
+	}
 	key = streams[s.luck.IntN(len(streams))]
 	if n := len(m.streams[key]); n > 0 && s.luck.IntN(2) == 0 {
 		i := s.luck.IntN(n)

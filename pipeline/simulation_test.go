@@ -336,7 +336,8 @@ func (s *simulation) round() (quiet bool) {
 		s.reassign(q)
 		p := s.owners[q]
 		worked, err := false, error(nil)
-		for more := true; more && err == nil; {
+		const turns = 300 // more than there can be to do
+		for n, more := 0, true; more && err == nil && n < turns; n++ {
 			more, err = p.turn(q)
 			worked = worked || more
 		}
