@@ -45,13 +45,13 @@ fmt: ## format all Go files
 
 simulate: ## simulate N=1000 random histories with misfortunes; SEED=... runs one again, and shrinks it if it fails
 	@if [ -n "$(SEED)" ]; then GO='$(GO)' SEED='$(SEED)' ./simulate.sh; \
-	else $(GO) test -count=1 -timeout 60m ./pipeline -run TestSimulation -simulations $(N); fi
+	else $(GO) test -count=1 -timeout 60m ./pipeline -run TestSimulation -simulations $(N) -fresh; fi
 
 mutate: ## switch safeguards off, one at a time: simulations must find each
 	$(GO) test -count=1 -timeout 20m ./pipeline -run TestMutations -mutations
 
-long: ## the tests with real servers that take minutes: memory, Redis Cluster, and a small soak
-	$(GO) test -count=1 -timeout 15m ./integration -run 'TestMemoryIsBounded|TestRedisCluster|TestSoak' -long
+long: ## the tests with real servers that take minutes: crashes, memory, Redis Cluster, shutdown, a small soak
+	$(GO) test -count=1 -timeout 15m ./integration -run 'TestCrashes|TestMemoryIsBounded|TestRedisCluster|TestShutdown|TestSoak' -long
 
 soak: ## kill processes, Redis and brokers KILLS=200 times at random, while records flow
 	$(GO) test -count=1 -timeout 5h ./integration -run TestSoak -v -long -kills $(KILLS)

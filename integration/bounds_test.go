@@ -63,6 +63,7 @@ func expectPeak(t *testing.T, what string, peak, most int64) {
 
 // TestMemoryIsBounded measures the real process in situations that pile up work.
 func TestMemoryIsBounded(t *testing.T) {
+	takesLong(t)
 	c := newClusterOf(t, servers.StartRedis(t), servers.StartKafka(t,
 		servers.Property("message.max.bytes", "26214400"), servers.Property("replica.fetch.max.bytes", "26214400")))
 	p := c.serve().ready()

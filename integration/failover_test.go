@@ -80,6 +80,7 @@ func (s *slowReader) Read(b []byte) (int, error) {
 // flow. In the end the answers are those of the naive way, and meanwhile they
 // are right or none.
 func TestCrashes(t *testing.T) {
+	takesLong(t)
 	c := newCluster(t)
 	n := 30_000
 	if testing.Short() {

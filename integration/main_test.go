@@ -18,6 +18,7 @@ import (
 
 var (
 	records    = flag.Int("records", 1_000_000, "how many records TestMillion writes; -short: a tenth")
+	long       = flag.Bool("long", false, "run the tests that take minutes, too")
 	raceBinary = flag.Bool("race-binary", false, "build rollcall itself with the race detector, which slows it down")
 )
 
@@ -27,6 +28,14 @@ var binary string
 func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Exit(run(m))
+}
+
+// takesLong skips a test unless it is asked for.
+func takesLong(t *testing.T) {
+	t.Helper()
+	if !*long {
+		t.Skip("takes minutes: make long")
+	}
 }
 
 func run(m *testing.M) int {

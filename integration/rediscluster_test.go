@@ -17,6 +17,7 @@ import (
 // TestRedisCluster moves the state of partitions from master to master, and
 // then lets a master die whose replica lags behind, all while records flow.
 func TestRedisCluster(t *testing.T) {
+	takesLong(t)
 	const masters = 3
 	rc := &redisCluster{t: t, RedisCluster: servers.StartRedisCluster(t, masters), masters: masters}
 	c := &cluster{t: t, patience: 30 * time.Second, kcatPath: servers.Kcat(t), kafka: servers.StartKafka(t, servers.Quick())}

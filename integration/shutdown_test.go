@@ -18,6 +18,7 @@ const endsWithin = 2 * time.Second
 
 // TestShutdown asks processes to end while they are in the middle of everything.
 func TestShutdown(t *testing.T) {
+	takesLong(t)
 	c := newCluster(t)
 	starts := 0
 	serve := func() *process { // in a group of its own, which waits for nobody who left without a word

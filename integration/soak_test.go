@@ -31,6 +31,7 @@ const (
 // after every few of them. It is a short test by itself, and a long one with
 // -kills 200 -timeout 3h.
 func TestSoak(t *testing.T) {
+	takesLong(t)
 	began := time.Now()
 	s := newSoaking(t)
 	t.Logf("seed %d; go test ./integration -run TestSoak -v -kills %d -soak-seed %d", *soakSeed, *kills, *soakSeed)

@@ -3,4 +3,4 @@
 package pipeline
 
 // defaultSimulations is small with the race detector, which makes them ten times as slow.
-const defaultSimulations = 50
+const defaultSimulations = 40

@@ -21,7 +21,7 @@ import (
 var (
 	simulations = flag.Int("simulations", defaultSimulations, "simulations to run")
 	seed        = flag.Uint64("seed", 0, "run the simulation of this seed only")
-	fresh       = flag.Bool("fresh", true, "let every other simulation have a seed that no run had before")
+	fresh       = flag.Bool("fresh", false, "let every other simulation have a seed that no run had before")
 	steps       = flag.Int("steps", 0, "end the simulation of -seed after so many steps")
 	without     = flag.String("without", "", "misfortunes to leave out of the simulation of -seed, by name, with commas between")
 	trace       = flag.Bool("trace", false, "print what happens in the simulation of -seed")
