@@ -32,6 +32,7 @@ var calls = []struct {
 	{"GET", "/v1/accounts", "", operator, 200},
 	{"POST", "/v1/accounts", `{"id":"initech"}`, operator, 201},
 	{"DELETE", "/v1/accounts/initech", "", operator, 204},
+	{"POST", "/v1/losses", `{"topic":"sms.sent","partition":3,"from":7,"to":9}`, operator, 204},
 }
 
 func TestEveryOperationIsCalled(t *testing.T) {

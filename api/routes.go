@@ -44,6 +44,7 @@ func (s *Server) routes() {
 	handle(s, operator, get("list-accounts", "/v1/accounts", "All accounts by id"), s.listAccounts)
 	handle(s, operator, body(post("create-account", "/v1/accounts", "Create an account and its first token", 201), maxBody), s.createAccount)
 	handle(s, operator, del("delete-account", "/v1/accounts/{id}", "Delete an account with all that is in it"), s.deleteAccount)
+	handle(s, operator, body(post("accept-loss", "/v1/losses", "Go on without records that Kafka has lost, as the status names them", 204), maxBody), s.acceptLoss)
 	handle(s, writer, get("list-tokens", "/v1/tokens", "The account's tokens, without their secrets"), s.listTokens)
 	handle(s, writer, body(post("create-token", "/v1/tokens", "Create a token; its secret is shown this once", 201), maxBody), s.createToken)
 	handle(s, writer, del("revoke-token", "/v1/tokens/{id}", "Revoke a token"), s.revokeToken)

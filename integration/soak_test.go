@@ -28,8 +28,8 @@ const (
 // TestSoak kills processes and servers and disturbs the network between them, at
 // random, while records flow. Whatever was acknowledged counts, answers are
 // right or none, and all is well soon after the last fault: that is looked at
-// after every few of them. It is a short test by itself, and a long one with
-// -kills 200 -timeout 3h.
+// after every few of them. make long has a
+// short one, make soak a long one.
 func TestSoak(t *testing.T) {
 	takesLong(t)
 	began := time.Now()

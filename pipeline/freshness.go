@@ -271,11 +271,13 @@ func (r *replica) status(number int, account string, e ends, s *Status) Partitio
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	p := PartitionStatus{Partition: number, Lag: map[string]int64{}, Position: fmt.Sprintf("%s.%d", r.nonce, r.state.seq)}
-	for o, n := range r.checkpoint.Outcomes {
-		s.Outcomes[bitmaps.Outcome(o).String()] += n
-	}
-	for code, n := range r.checkpoint.Reasons {
-		s.DeadLetters[code] += n
+	if account == "" { // they are of all accounts together
+		for o, n := range r.checkpoint.Outcomes {
+			s.Outcomes[bitmaps.Outcome(o).String()] += n
+		}
+		for code, n := range r.checkpoint.Reasons {
+			s.DeadLetters[code] += n
+		}
 	}
 	if e.tasks == nil {
 		return p

@@ -92,6 +92,7 @@ func (l *memoryLog) Write(_ context.Context, messages []consumers.Message) ([]in
 			return nil, fmt.Errorf("%s: no partition", m.Topic)
 		}
 		tp := consumers.TopicPartition{Topic: m.Topic, Partition: m.Partition}
+		offsets[i] = l.begin[tp]
 		if held := l.records[tp]; len(held) > 0 {
 			offsets[i] = held[len(held)-1].Offset + 1
 		}
@@ -150,7 +151,7 @@ func (l *memoryLog) taskMarks(p, partitions int32) map[consumers.TopicPartition]
 func (l *memoryLog) marks(tps []consumers.TopicPartition) map[consumers.TopicPartition]consumers.Watermark {
 	marks := map[consumers.TopicPartition]consumers.Watermark{}
 	for _, tp := range tps {
-		mark := consumers.Watermark{LogStart: l.begin[tp]}
+		mark := consumers.Watermark{LogStart: l.begin[tp], High: l.begin[tp]}
 		if records := l.of(tp); len(records) > 0 {
 			mark.High = records[len(records)-1].Offset + 1
 		}

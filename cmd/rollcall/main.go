@@ -24,6 +24,7 @@ type cli struct {
 	Tokens   tokenCmd    `cmd:"" name:"token" help:"Tokens of the account."`
 	Erase    eraseCmd    `cmd:"" help:"Erase a contact everywhere."`
 	Generate generateCmd `cmd:"" help:"Write realistic records to Kafka, for demos and load."`
+	Loss     lossCmd     `cmd:"" help:"What Kafka has lost (takes the operator's token)."`
 	Status   statusCmd   `cmd:"" help:"Freshness, lag, and what became of the records."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

@@ -27,10 +27,13 @@ func (statusCmd) Run(s *session) error {
 func showStatus(s *session, a statusAnswer) {
 	s.printf("server %s, account %s: %s\n", cmp.Or(a.Version, "?"), cmp.Or(a.Account, "(all)"), freshLine(a.Freshness))
 	if a.DataLost {
-		s.printf("DATA LOST: not rebuildable from the log\n")
+		s.printf("DATA LOST: not rebuildable from the log; nothing is fresh until it is mended, or accepted by name:\n")
 		for _, reason := range a.DataLostReasons {
 			s.printf("  %s\n", reason)
 		}
+	}
+	for _, l := range a.Losses {
+		s.printf("  rollcall loss accept %s %d --from %d --to %d\n", l.Topic, l.Partition, l.From, l.To)
 	}
 	t := newTable(s, "PARTITION", "FRESH", "TODAY", "LAG", "POSITION", "OWNER")
 	for _, p := range a.Partitions {
