@@ -147,7 +147,8 @@ func (v *View) Freshness(account string) Freshness {
 		if inbox.IsZero() && len(v.behind(e, inboxOnly)) == 0 {
 			inbox = e.at
 		}
-		if !e.read.IsZero() && !inbox.IsZero() && !inbox.Before(e.read) {
+		// A replica whose Redis went back to an older state has to read on again.
+		if !e.read.IsZero() && !inbox.IsZero() && !inbox.Before(e.read) && v.readUpTo(e) {
 			f.AsOf, f.Missing = e.at, nil
 			break
 		}

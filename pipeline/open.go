@@ -140,6 +140,9 @@ func (t *Task) restore(ctx context.Context) error {
 	if at.Nonce != t.held.Nonce() || at.Seq != t.held.Seq() {
 		return fmt.Errorf("the state stands at %d, not at %d: %w", at.Seq, t.held.Seq(), bitmaps.ErrConflict)
 	}
+	if t.behindPublished() && t.beyond(t.memory.published) {
+		return fmt.Errorf("%w: the state has a part of the log that what was published has not, and lacks another", bitmaps.ErrDamaged)
+	}
 	if err := t.define(ctx); err != nil {
 		return err
 	}

@@ -19,6 +19,22 @@ import (
 // same offsets, definitions and day, and no erasure that came later. What
 // differs from then on is published as ever.
 
+// beyond tells whether the state has something that what was published has not:
+// of an older snapshot of Redis, from before it was emptied, it is not known
+// what of that was told. It can't be taken back, so such a state is made anew.
+func (t *Task) beyond(told progress) bool {
+	next := map[consumers.TopicPartition]int64{}
+	for _, o := range told.Offsets {
+		next[consumers.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = o.Next
+	}
+	for tp, offset := range t.Offsets() {
+		if offset > next[tp] {
+			return true
+		}
+	}
+	return t.state.composedFor() > told.Definitions || t.state.aheadOf(told.Now)
+}
+
 // goBack gives the state the definitions and the day of what was published.
 func (t *Task) goBack(ctx context.Context, told progress, needed int64) error {
 	then, err := t.definitionsAt(ctx, max(told.Definitions, needed))

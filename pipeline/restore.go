@@ -273,6 +273,20 @@ func (s *state) composedFor() (version int64) {
 	return version
 }
 
+// aheadOf tells whether a piece stands for a later day than that of a moment.
+func (s *state) aheadOf(now int64) bool {
+	for _, a := range s.accounts {
+		if def := s.definition(a.id); def != nil {
+			for _, p := range a.pieces {
+				if s.zone(def).day(now) < p.today {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // keepDay sets the state's time to that of the latest day that a piece stands
 // for: a clock that was ahead has let that day begin, and no day comes back.
 func (s *state) keepDay() {
