@@ -7,6 +7,7 @@ TEST_FLAGS ?= -timeout 9m $(RACE)
 GO_FILES = $$(find . -name '*.go' -not -path '*/node_modules/*')
 
 N ?= 1000
+FRESH ?= true
 KILLS ?= 200
 
 .DEFAULT_GOAL := help
@@ -43,9 +44,9 @@ lint: ## gofmt and go vet
 fmt: ## format all Go files
 	gofmt -w $(GO_FILES)
 
-simulate: ## simulate N=1000 random histories with misfortunes; SEED=... runs one again, and shrinks it if it fails
+simulate: ## simulate N=1000 random histories with misfortunes, half of them new ones; SEED=... runs one again, and shrinks it if it fails
 	@if [ -n "$(SEED)" ]; then GO='$(GO)' SEED='$(SEED)' ./simulate.sh; \
-	else $(GO) test -count=1 -timeout 60m ./pipeline -run TestSimulation -simulations $(N) -fresh; fi
+	else $(GO) test -count=1 -timeout 60m ./pipeline -run TestSimulation -simulations $(N) -fresh=$(FRESH); fi
 
 mutate: ## switch safeguards off, one at a time: simulations must find each
 	$(GO) test -count=1 -timeout 20m ./pipeline -run TestMutations -mutations
