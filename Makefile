@@ -14,7 +14,7 @@ KILLS ?= 200
 .PHONY: help build run test lint fmt simulate mutate long soak fuzz bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/rollcall
 	$(GO) build -trimpath -o bin/rollcall ./cmd/rollcall
