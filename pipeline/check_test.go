@@ -26,13 +26,10 @@ func (s *simulation) check(p *process, q int32) {
 	}
 	for _, def := range p.catalog.Accounts() {
 		if f := p.view.Freshness(def.ID); f.Fresh {
-			s.checkFresh(p, def, s.asked(p, f.AsOf))
+			s.checkFresh(p, def, p.asked[f.AsOf])
 		}
 	}
 }
-
-// asked is when a process asked for the ends that its answer goes by.
-func (s *simulation) asked(p *process, asOf time.Time) time.Time { return p.asked[asOf] }
 
 // checkPrefix holds a state against the records up to its own offsets, on the
 // day and with the definitions that it stands for.

@@ -60,7 +60,7 @@ func (p *process) io(what string, do func() error) error {
 		p.dead = true
 		return errCrashed
 	case meanwhile:
-		p.h.meanwhile(p)
+		p.h.others(p)
 	}
 	return do()
 }
@@ -128,14 +128,8 @@ func (s *simulation) arm(f fate) string {
 	return fmt.Sprintf("process %d, after %d operations", p.number, p.fuse)
 }
 
-// meanwhile lets others do something in the middle of an operation of p.
-func (h *harness) meanwhile(p *process) {
-	if h.others != nil {
-		h.others(p)
-	}
-}
-
-// interrupt is meanwhile for a simulation: perhaps another takes over what p is at work on.
+// interrupt lets others do something in the middle of an operation of p: perhaps
+// another takes over what it is at work on.
 func (s *simulation) interrupt(p *process) {
 	other := s.processes[s.luck.IntN(len(s.processes))]
 	if other == p {

@@ -210,7 +210,11 @@ func (p *publisher) insist(ctx context.Context) {
 		attempt, cancel := context.WithTimeout(whole, publishWait)
 		err := p.step(attempt)
 		cancel()
-		if err == nil || ctx.Err() != nil || errors.Is(err, bitmaps.ErrConflict) {
+		if errors.Is(err, bitmaps.ErrConflict) {
+			p.release() // it is not ours to tell any more
+			return
+		}
+		if err == nil || ctx.Err() != nil {
 			return
 		}
 		slog.Warn("publishing changes failed, will retry", "partition", p.partition, "err", err)
@@ -241,11 +245,16 @@ func (p *publisher) step(ctx context.Context) error {
 		return err
 	}
 	p.upTo.Store(upTo)
+	p.release()
+	return nil
+}
+
+// release lets go of what was sent, or is not to be.
+func (p *publisher) release() {
 	for i := range p.sending {
 		p.room.Release(p.sending[i].weight())
 	}
 	p.sending = nil
-	return nil
 }
 
 // publishAtOnce bounds the changes that go out in one write, by whole commits.
