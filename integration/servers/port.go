@@ -5,17 +5,30 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 )
 
-// freePort finds a port of the loopback interface that nobody listens on. It
-// looks below the range from which systems take the ports of outgoing
-// connections, so that nothing takes a port while its server is down.
+// given are the ports that freePort has given away, whether or not a server
+// listens on them by now.
+var given sync.Map
+
+// freePort finds a port of the loopback interface that nobody listens on, and
+// that it has not given to anybody before. It looks below the range from which
+// systems take the ports of outgoing connections, so that nothing takes a port
+// while its server is down.
 func freePort() (int, error) {
 	const low, high = 15000, 32000
 	for range 200 {
 		port := low + rand.IntN(high-low)
-		if ln, err := net.Listen("tcp", loopback(port)); err == nil {
-			return port, ln.Close()
+		ln, err := net.Listen("tcp", loopback(port))
+		if err != nil {
+			continue
+		}
+		if err := ln.Close(); err != nil {
+			return 0, err
+		}
+		if _, taken := given.LoadOrStore(port, true); !taken {
+			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("no free port between %d and %d", low, high)
