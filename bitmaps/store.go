@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -41,6 +42,9 @@ var (
 
 // Store is the state of all partitions in one Redis.
 type Store struct {
+	// Random is where the nonces of take-overs come from. Default: crypto/rand.
+	Random io.Reader
+
 	redis  redis.UniversalClient
 	prefix string
 }
@@ -48,7 +52,7 @@ type Store struct {
 // NewStore uses client, whose commands must not be retried (MaxRetries -1: an
 // unknown outcome is found out by reopening), and keys that begin with prefix.
 func NewStore(client redis.UniversalClient, prefix string) *Store {
-	return &Store{redis: client, prefix: prefix}
+	return &Store{Random: rand.Reader, redis: client, prefix: prefix}
 }
 
 // Partition is one partition, held by the writer that opened it last.
@@ -72,7 +76,10 @@ func (s *Store) Open(ctx context.Context, partition int32) (p *Partition, c Chec
 	if s.redis == nil {
 		return &Partition{store: s, number: partition}, c, true, nil
 	}
-	nonce := newNonce()
+	nonce, err := s.newNonce()
+	if err != nil {
+		return nil, c, false, err
+	}
 	reply, err := openScript.Run(ctx, s.redis, []string{s.key(partition, ""), s.key(partition, ":log")}, Format, nonce).Slice()
 	if err != nil {
 		return nil, c, false, fmt.Errorf("open partition %d: %w", partition, err)
@@ -95,10 +102,12 @@ func (s *Store) Open(ctx context.Context, partition int32) (p *Partition, c Chec
 	return p, read, false, nil
 }
 
-func newNonce() string {
+func (s *Store) newNonce() (string, error) {
 	var random [12]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return hex.EncodeToString(random[:])
+	if _, err := io.ReadFull(s.Random, random[:]); err != nil {
+		return "", fmt.Errorf("nonce: %w", err)
+	}
+	return hex.EncodeToString(random[:]), nil
 }
 
 // Write is one fragment to store; a nil Value deletes it.
@@ -181,7 +190,10 @@ func (p *Partition) Reset(ctx context.Context) error {
 	for _, a := range accounts {
 		keys = append(keys, p.store.key(p.number, ":a:"+a))
 	}
-	nonce := newNonce()
+	nonce, err := p.store.newNonce()
+	if err != nil {
+		return err
+	}
 	reply, err := resetScript.Run(ctx, p.store.redis, keys, p.generation, p.nonce, strconv.FormatUint(p.seq+1, 10), nonce).Text()
 	if err != nil {
 		return fmt.Errorf("reset partition %d: %w", p.number, err)

@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -26,6 +28,7 @@ type harness struct {
 	t          *testing.T
 	seed       uint64
 	rng        *rand.Rand
+	nonces     io.Reader // of all processes
 	now        time.Time
 	partitions int32
 	redis      interface{ FlushAll() }
@@ -45,7 +48,7 @@ type harness struct {
 const realScripts = 16
 
 func newHarness(t *testing.T, partitions int32, seed uint64) *harness {
-	h := &harness{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), partitions: partitions,
+	h := &harness{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), nonces: nonces(seed), partitions: partitions,
 		log: newMemoryLog(), defined: catalog.New(), deleted: map[string]bool{}}
 	if seed%realScripts == 0 {
 		h.redis = miniredis.RunT(t)
@@ -64,6 +67,13 @@ func newHarness(t *testing.T, partitions int32, seed uint64) *harness {
 	return h
 }
 
+// nonces are the same for a seed, as what is stored depends on them.
+func nonces(seed uint64) io.Reader {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	return rand.NewChaCha8(key)
+}
+
 // process is all that a process of rollcall remembers.
 type process struct {
 	h       *harness
@@ -76,6 +86,7 @@ type process struct {
 	skew    time.Duration           // of its clock
 	asked   map[time.Time]time.Time // by its clock, when it asked where the log ends
 	dead    bool                    // it crashed
+	amid    bool                    // it is in the middle of an operation, and others have their turn
 	fuse    int                     // operations until fate strikes
 	fate    fate
 }
@@ -94,6 +105,7 @@ func (h *harness) start(number int) *process {
 	}
 	h.t.Cleanup(func() { _ = client.Close() })
 	p.store = bitmaps.NewStore(client, "rollcall")
+	p.store.Random = h.nonces
 	p.config = Config{
 		Partitions: h.partitions, Store: p.store, Log: gatedLog{p}, Catalog: p.catalog, CatchUp: p.catchUp,
 		Now: p.clock, Publish: true, Committed: p.committed,

@@ -47,7 +47,7 @@ func (p *piece) settleContact(contact uint32, due *due) {
 	case !c.settled && !c.touched: // new, and nothing known but facts
 		due.clear()
 		for _, seg := range p.blankMembers(c) {
-			p.flip(seg, contact)
+			p.flip(p.plan.segments[seg].slot, contact)
 		}
 		c.settled = true
 		return
@@ -60,16 +60,29 @@ func (p *piece) settleContact(contact uint32, due *due) {
 		if planned.member.holds(p, contact) == p.members.has(planned.slot, contact) {
 			continue
 		}
-		p.flip(seg, contact)
+		p.flip(planned.slot, contact)
 		due.add(planned.children)
+	}
+	if !is {
+		p.leaveAll(contact)
+	}
+}
+
+// leaveAll takes a contact that is gone out of the segments that the plan does
+// not have: a column stays for a while when its segment is deleted, and if the
+// segment comes back meanwhile, its column does.
+func (p *piece) leaveAll(contact uint32) {
+	for slot := range p.members {
+		if p.members.has(slot, contact) {
+			p.flip(slot, contact)
+		}
 	}
 }
 
 // flip changes a membership and remembers that it did.
-func (p *piece) flip(seg int32, contact uint32) {
-	planned := p.plan.segments[seg]
-	p.flipColumn(planned.slot, contact)
-	p.account.flips = append(p.account.flips, flip{int32(planned.slot), p.of(contact)})
+func (p *piece) flip(slot int, contact uint32) {
+	p.flipColumn(slot, contact)
+	p.account.flips = append(p.account.flips, flip{int32(slot), p.of(contact)})
 }
 
 // blankMembers are the segments of a contact of whom nothing but facts is

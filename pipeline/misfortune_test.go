@@ -102,11 +102,15 @@ func (s *simulation) relief() {
 	for _, p := range s.processes {
 		p.fuse, p.fate, p.skew = 0, fine, 0
 	}
+	s.damaged = false
 	s.now, s.ahead = s.now.Add(s.ahead), 0 // a day that began too early does not come back
 	s.log.mu.Lock()
 	s.log.held, s.log.refuses = nil, ""
 	s.log.mu.Unlock()
 	for q := range s.readers {
+		for _, zombie := range s.readers[q][:len(s.readers[q])-1] {
+			zombie.kill(int32(q))
+		}
 		s.readers[q] = s.readers[q][len(s.readers[q])-1:]
 	}
 }
@@ -129,12 +133,15 @@ func (s *simulation) arm(f fate) string {
 }
 
 // interrupt lets others do something in the middle of an operation of p: perhaps
-// another takes over what it is at work on.
+// another takes over what it is at work on. Who is in the middle of an operation
+// does nothing else: a task is for one goroutine.
 func (s *simulation) interrupt(p *process) {
 	other := s.processes[s.luck.IntN(len(s.processes))]
-	if other == p {
+	if other == p || other.amid {
 		return
 	}
+	p.amid = true
+	defer func() { p.amid = false }()
 	for q := range s.partitions {
 		if s.owners[q] == p && s.luck.IntN(2) == 0 {
 			s.assign(q, other, true)
@@ -191,12 +198,17 @@ func (s *simulation) flush() string {
 	return "done"
 }
 
-// damage takes something away from Redis, or alters it.
+// damage takes something away from Redis, or alters it; once until all is well
+// again, as a count that is altered to what another loss leaves can't be told.
 func (s *simulation) damage() string {
 	m, err := s.memory()
 	if err != nil {
 		return err.Error()
 	}
+	if s.damaged {
+		return "not twice"
+	}
+	s.damaged = true
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	hashes := slices.DeleteFunc(sortedKeys(m.hashes), func(key string) bool { return len(m.hashes[key]) == 0 })

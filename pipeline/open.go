@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -65,8 +64,24 @@ func (t *Task) open(ctx context.Context, marks map[consumers.TopicPartition]cons
 			return fmt.Errorf("changes: %w", err)
 		}
 	}
+	if err := t.settleDefinitions(ctx); err != nil {
+		return fmt.Errorf("definitions: %w", err)
+	}
 	if err := t.readErasures(ctx); err != nil {
 		return fmt.Errorf("erasures: %w", err)
+	}
+	return nil
+}
+
+// settleDefinitions composes a state that was read and that is of older
+// definitions than those of now. Those of then are not at hand, so no record is
+// folded before: it would be settled by segments that the state does not stand for.
+func (t *Task) settleDefinitions(ctx context.Context) error {
+	for worked := t.state.outdated(); worked; {
+		var err error
+		if worked, err = t.Compose(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -105,7 +120,7 @@ func (t *Task) beginAnew(ctx context.Context) error {
 	if err := t.held.Reset(ctx); err != nil {
 		return err
 	}
-	t.checkpoint = bitmaps.Checkpoint{Lineage: rand.Text(), Changelog: t.held.Seq(), Reasons: map[string]int64{}}
+	t.checkpoint = bitmaps.Checkpoint{Lineage: t.held.Nonce(), Changelog: t.held.Seq(), Reasons: map[string]int64{}}
 	t.reset(ctx)
 	return t.define(ctx)
 }

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,7 +47,7 @@ func (t *Task) goBack(ctx context.Context, told progress, needed int64) error {
 
 // regain brings a state that was opened with goBack to where changes were published.
 func (t *Task) regain(ctx context.Context, told progress) error {
-	t.checkpoint.Lineage = rand.Text()
+	t.checkpoint.Lineage = t.held.Nonce()
 	for worked := true; worked; {
 		var err error
 		if worked, err = t.composeAt(ctx, t.state.now); err != nil {

@@ -273,6 +273,19 @@ func (s *state) composedFor() (version int64) {
 	return version
 }
 
+// outdated tells whether a piece stands for other definitions of its account
+// than those that are known.
+func (s *state) outdated() bool {
+	for _, a := range s.accounts {
+		for _, p := range a.pieces {
+			if p.plan.version < a.def.Version {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // aheadOf tells whether a piece stands for a later day than that of a moment.
 func (s *state) aheadOf(now int64) bool {
 	for _, a := range s.accounts {

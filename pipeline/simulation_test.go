@@ -84,6 +84,8 @@ var failed = []uint64{
 	3189,                // the same, where nothing was committed any more
 	4135,                // a view that went back with Redis, and was called fresh
 	4289,                // as 718
+	575,                 // erased while a segment's column stayed behind, and the segment came back
+	8535,                // settled by newer definitions than the state stood for
 	1795463761128197852, // changes published when a clock was ahead, regained when it was not
 }
 
@@ -106,6 +108,7 @@ type simulation struct {
 	touched   map[string]time.Time // accounts and contacts, by when something was written of them last
 	changes   map[string]int       // misfortunes so far
 	ahead     time.Duration        // of the clock that was the most
+	damaged   bool                 // something in Redis, since all was well
 }
 
 var historyShapes = []history.Options{
