@@ -96,8 +96,14 @@ func cloneHeaders(hs []Header) []Header {
 	return hs
 }
 
-// stock decodes a set with kafka-go, the naive twin.
-func stock(set []byte) ([]flat, error) {
+// stock decodes a set with kafka-go, the naive twin. What makes that panic, such
+// as a set that is cut off in its beginning, is refused by it.
+func stock(set []byte) (_ []flat, err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("kafka-go panics: %v", problem)
+		}
+	}()
 	var rs protocol.RecordSet
 	framed := append(binary.BigEndian.AppendUint32(nil, uint32(len(set))), set...)
 	if _, err := rs.ReadFrom(bytes.NewReader(framed)); err != nil {
