@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"rollcall/pipeline"
 	"rollcall/pipeline/catalog"
 	"rollcall/pipeline/segment"
 )
@@ -115,6 +116,15 @@ func (w fakeWatch) Next(ctx context.Context) ([]SegmentSize, error) {
 }
 
 func (fakeWatch) Close() {}
+
+func (f *fakeViews) Rebuild(_ context.Context, id string) (*pipeline.RebuildStatus, error) {
+	all := f.catalog.Rebuilds()
+	i := slices.IndexFunc(all, func(r catalog.Rebuild) bool { return r.ID == id })
+	if i < 0 {
+		return nil, nil
+	}
+	return &pipeline.RebuildStatus{Rebuild: all[i], State: "running", Partitions: []pipeline.RebuildReport{{Differences: 2}}}, nil
+}
 
 func (f *fakeViews) Status(account string) Status {
 	return Status{Freshness: f.Freshness(account), Partitions: []PartitionStatus{}, Outcomes: map[string]int64{"of " + account: 1}}

@@ -32,6 +32,10 @@ var calls = []struct {
 	{"GET", "/v1/accounts", "", operator, 200},
 	{"POST", "/v1/accounts", `{"id":"initech"}`, operator, 201},
 	{"DELETE", "/v1/accounts/initech", "", operator, 204},
+	{"GET", "/v1/rebuilds", "", operator, 200},
+	{"GET", "/v1/rebuilds/r-1", "", operator, 200},
+	{"DELETE", "/v1/rebuilds/r-1", "", operator, 204},
+	{"POST", "/v1/rebuilds", `{}`, operator, 201},
 	{"POST", "/v1/losses", `{"topic":"sms.sent","partition":3,"from":7,"to":9}`, operator, 204},
 }
 
@@ -54,6 +58,7 @@ func TestTokens(t *testing.T) {
 	b := newBench(t)
 	spare := catalog.PutToken{Account: "acme", ID: "spare", Scope: catalog.Read, SHA256: make([]byte, 32)}
 	b.put(spare)
+	b.put(catalog.StartRebuild{ID: "r-1"})
 	for _, call := range calls {
 		t.Run(call.method+call.path, func(t *testing.T) {
 			b.t = t

@@ -35,6 +35,9 @@ type Views interface {
 	// will be if none is named.
 	Watch(account string, segments []string) Watch
 
+	// Rebuild tells how a rebuild stands; nil: there is none of that id.
+	Rebuild(ctx context.Context, id string) (*pipeline.RebuildStatus, error)
+
 	// Status is an account's, or the whole product's if account is empty.
 	Status(account string) Status
 }

@@ -17,9 +17,10 @@ type Checkpoint struct {
 	Seq         uint64 // the commit that it came with
 	Offsets     []Offset
 	Outcomes    [Outcomes]int64
-	Reasons     map[string]int64 // dead letters by code
+	Reasons     map[string]int64 // why records were dead letters or ignored, by code
 	Metadata    string           // version of the phone metadata that facts were derived with
 	Lost        []Loss           // what keeps the partition from going on
+	Rebuilt     string           // the newest rebuild that is done with, or that made this state
 }
 
 // Loss is what a state needs of a partition of a topic, and Kafka has no more.
@@ -96,7 +97,7 @@ func (c *Checkpoint) Encode() []byte {
 		b = binary.AppendUvarint(appendString(b, l.Topic), uint64(l.Partition))
 		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(l.From)), uint64(l.To))
 	}
-	return seal(b)
+	return seal(appendString(b, c.Rebuilt))
 }
 
 func decodeCheckpoint(data []byte) (Checkpoint, error) {
@@ -127,6 +128,7 @@ func decodeCheckpoint(data []byte) (Checkpoint, error) {
 			Topic: r.string(), Partition: r.partition(), From: int64(r.uint()), To: int64(r.uint()),
 		})
 	}
+	c.Rebuilt = r.string()
 	return c, r.done()
 }
 

@@ -185,8 +185,7 @@ func (p *Partition) Reset(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keys := []string{p.store.key(p.number, ""), p.store.key(p.number, ":log"), p.store.key(p.number, ":accounts"),
-		p.store.key(p.number, ":damage")}
+	keys := p.store.partKeys(p.number)
 	for _, a := range accounts {
 		keys = append(keys, p.store.key(p.number, ":a:"+a))
 	}

@@ -44,6 +44,9 @@ func (r *Record) Clone() Record {
 	return c
 }
 
+// HasHeaders says whether the record has any headers.
+func (r *Record) HasHeaders() bool { return len(r.headers) > 1 } // their count alone is one byte
+
 // Header returns the value of the last header of that name, as Kafka's own
 // clients do.
 func (r *Record) Header(name string) (value []byte, ok bool) {

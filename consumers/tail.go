@@ -2,7 +2,9 @@ package consumers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 )
 
 // What ReadAll and Tail take from a feed at a time.
@@ -17,15 +19,29 @@ const (
 // before that. A record is valid during the call of fn; if fn returns an error
 // the reading ends with it, and next is that record's offset.
 func (c *Client) ReadAll(ctx context.Context, tp TopicPartition, from int64, fn func(*Record) error) (next int64, err error) {
+	return c.ReadUpTo(ctx, tp, from, math.MaxInt64, fn)
+}
+
+var errReached = errors.New("the end is reached")
+
+// ReadUpTo reads as ReadAll does, but no offset from end on. What is before it
+// and was read once is read without waiting.
+func (c *Client) ReadUpTo(ctx context.Context, tp TopicPartition, from, end int64, fn func(*Record) error) (next int64, err error) {
 	feed := newFeed(ctx, c, []TopicPartition{tp})
 	feed.urgent = true // a task may stand still until this is read
 	if err := feed.Start(map[TopicPartition]int64{tp: from}); err != nil {
 		return from, err
 	}
 	defer feed.close()
-	end := feed.High(tp)
+	end = min(end, feed.High(tp))
 	for next = feed.streams[0].w.next; next < end; {
-		if next, err = feed.await(ctx, next, fn); err != nil {
+		next, err = feed.await(ctx, next, func(r *Record) error {
+			if r.Offset >= end {
+				return errReached
+			}
+			return fn(r)
+		})
+		if err != nil && !errors.Is(err, errReached) {
 			return next, err
 		}
 	}

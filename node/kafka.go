@@ -13,6 +13,7 @@ type kafka struct {
 	*consumers.Client
 	*consumers.Producer
 	partitions int32
+	sources    []string // what tasks read
 }
 
 var definitions = consumers.TopicPartition{Topic: pipeline.TopicDefinitions}
@@ -82,7 +83,7 @@ func (k *kafka) Ends(ctx context.Context) ([]map[consumers.TopicPartition]int64,
 
 // tasks lists the partitions that each task reads now.
 func (k *kafka) tasks(ctx context.Context) ([][]consumers.TopicPartition, error) {
-	counts, err := k.PartitionCounts(ctx, sources)
+	counts, err := k.PartitionCounts(ctx, k.sources)
 	if err != nil {
 		return nil, fmt.Errorf("partitions of the sources: %w", err)
 	}

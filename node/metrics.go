@@ -10,8 +10,8 @@ import (
 type collector struct {
 	node *Node
 
-	fresh, lag, records, deadLetters, owned, lost *prometheus.Desc
-	fetched, fetchErrors, rebalances              *prometheus.Desc
+	fresh, lag, records, deadLetters, owned, ignored, lost *prometheus.Desc
+	fetched, fetchErrors, produceErrors, rebalances        *prometheus.Desc
 }
 
 func newCollector(n *Node) *collector {
@@ -19,23 +19,26 @@ func newCollector(n *Node) *collector {
 		return prometheus.NewDesc("rollcall_"+name, help, labels, nil)
 	}
 	return &collector{
-		node:        n,
-		fresh:       desc("fresh", "1 if answers are fresh."),
-		lag:         desc("lag_records", "Records not yet applied.", "partition", "topic"),
-		records:     desc("records_total", "Offsets consumed, by what became of them.", "outcome"),
-		deadLetters: desc("dead_letters_total", "Dead letters by error code.", "code"),
-		owned:       desc("partitions_owned", "Partitions that this process has."),
-		lost:        desc("data_lost", "1 if the log no longer holds what the state needs."),
-		fetched:     desc("fetched_records_total", "Records that this process fetched."),
-		fetchErrors: desc("fetch_errors_total", "Failed fetch requests of this process."),
-		rebalances:  desc("rebalances_total", "Rebalances that this process took part in."),
+		node:          n,
+		fresh:         desc("fresh", "1 if answers are fresh."),
+		lag:           desc("lag_records", "Records not yet applied.", "partition", "topic"),
+		records:       desc("records_total", "Offsets consumed, by what became of them.", "outcome"),
+		deadLetters:   desc("dead_letters_total", "Dead letters by error code.", "code"),
+		ignored:       desc("ignored_total", "Records of mapped topics that the configuration leaves out, by why.", "reason"),
+		owned:         desc("partitions_owned", "Partitions that this process has."),
+		lost:          desc("data_lost", "1 if the log no longer holds what the state needs."),
+		fetched:       desc("fetched_records_total", "Records that this process fetched."),
+		fetchErrors:   desc("fetch_errors_total", "Failed fetch requests of this process."),
+		produceErrors: desc("produce_errors_total", "Failed produce requests of this process, retried ones included."),
+		rebalances:    desc("rebalances_total", "Rebalances that this process took part in."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.fresh, c.lag, c.records, c.deadLetters, c.owned, c.lost, c.fetched, c.fetchErrors, c.rebalances,
+		c.fresh, c.lag, c.records, c.deadLetters, c.ignored, c.owned, c.lost,
+		c.fetched, c.fetchErrors, c.produceErrors, c.rebalances,
 	} {
 		ch <- d
 	}
@@ -63,10 +66,14 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for code, n := range s.DeadLetters {
 		counter(c.deadLetters, n, code)
 	}
+	for reason, n := range s.Ignored {
+		counter(c.ignored, n, reason)
+	}
 	gauge(c.owned, float64(len(c.node.group.Tasks())))
 	stats := &c.node.kafka.Client.Stats
 	counter(c.fetched, stats.Records.Load())
 	counter(c.fetchErrors, stats.FetchErrors.Load())
+	counter(c.produceErrors, stats.ProduceErrors.Load())
 	counter(c.rebalances, stats.Rebalances.Load())
 }
 

@@ -20,12 +20,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"rollcall/api"
 	"rollcall/bitmaps"
 	"rollcall/consumers"
 	"rollcall/pipeline"
 	"rollcall/pipeline/catalog"
+	"rollcall/pipeline/inputs"
 )
 
 // Config says how a node runs. Fields without a default are required.
@@ -42,6 +44,9 @@ type Config struct {
 	// Replication is the replication factor of topics that are created.
 	// Default: the brokers' own.
 	Replication int
+	// Inputs are topics beside those of the contract, and what their records
+	// mean. All nodes of a group are to have the same. Default: none.
+	Inputs inputs.Set
 	// Pipeline and API are the roles.
 	Pipeline, API bool
 	// Publish has changed memberships written to rollcall.segment-changes.
@@ -74,6 +79,7 @@ type Node struct {
 	group    *consumers.Group
 	registry *prometheus.Registry
 	listener net.Listener
+	rebuilds *semaphore.Weighted // one partition of a process at a time
 
 	mu     sync.Mutex
 	faults map[int32]string // of the tasks that can't go on, by partition
@@ -85,7 +91,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	cfg.Prefix, cfg.Group = cmp.Or(cfg.Prefix, "rollcall"), cmp.Or(cfg.Group, "rollcall")
 	cfg.Partitions, cfg.Replication = cmp.Or(cfg.Partitions, 8), cmp.Or(cfg.Replication, -1)
 	cfg.MaxStaleness = cmp.Or(cfg.MaxStaleness, 10*time.Second)
-	n := &Node{cfg: cfg, catalog: catalog.New(), faults: map[int32]string{}, registry: prometheus.NewRegistry()}
+	n := &Node{cfg: cfg, catalog: catalog.New(), faults: map[int32]string{}, registry: prometheus.NewRegistry(), rebuilds: semaphore.NewWeighted(1)}
 	if err := n.connect(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -113,15 +119,21 @@ func (n *Node) connect(ctx context.Context) (err error) {
 	if n.kafka.partitions, err = ensureTopics(ctx, client, n.cfg.Partitions, n.cfg.Replication); err != nil {
 		return err
 	}
+	if len(n.cfg.Inputs) > 0 {
+		if err := checkInputs(ctx, client, n.cfg.Inputs); err != nil {
+			return err
+		}
+	}
+	n.kafka.sources = append(slices.Clone(sources), n.cfg.Inputs.Topics()...)
 	if !n.cfg.AllowCreateTime {
-		if n.wrong, err = wrongTimes(ctx, client); err != nil {
+		if n.wrong, err = wrongTimes(ctx, client, n.cfg.Inputs); err != nil {
 			return err
 		}
 	}
 	if err := n.connectRedis(ctx); err != nil {
 		return err
 	}
-	n.group, err = client.Group(consumers.GroupConfig{ID: n.cfg.Group, Topics: sources, Tasks: int(n.kafka.partitions)})
+	n.group, err = client.Group(consumers.GroupConfig{ID: n.cfg.Group, Topics: n.kafka.sources, Tasks: int(n.kafka.partitions)})
 	if err != nil {
 		return err
 	}
@@ -265,15 +277,15 @@ func (n *Node) serveAPI(ctx context.Context, g *errgroup.Group) error {
 func (n *Node) serve(ctx context.Context, partition int32, feed *consumers.Feed) error {
 	cfg := pipeline.Config{
 		Partitions: n.kafka.partitions, Store: n.store, Log: n.kafka, Catalog: n.catalog, CatchUp: n.log.CaughtUp,
-		Now: time.Now, Publish: n.cfg.Publish,
+		Now: time.Now, Publish: n.cfg.Publish, Inputs: n.cfg.Inputs, Rebuilds: n.rebuilds, Opened: n.goesOn,
 	}
 	if n.cfg.API {
 		cfg.Committed = n.view.Committed
 	}
 	err := pipeline.Serve(ctx, cfg, partition, feed, n.kafka.Watermarks)
+	n.goesOn(partition)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	delete(n.faults, partition)
 	if lost, ok := errors.AsType[*pipeline.LossError](err); ok {
 		n.faults[partition] = lost.Error()
 	}
@@ -281,6 +293,13 @@ func (n *Node) serve(ctx context.Context, partition int32, feed *consumers.Feed)
 		slog.Error("a partition stopped, will be opened anew", "partition", partition, "err", err)
 	}
 	return err
+}
+
+// goesOn forgets what kept a partition from going on.
+func (n *Node) goesOn(partition int32) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.faults, partition)
 }
 
 // Missing names what is missing before the node is ready.
@@ -292,13 +311,15 @@ func (n *Node) Missing() []string {
 	return append(missing, n.lost()...)
 }
 
-// lost names what the log no longer has.
+// lost names what the log no longer has, of what the partitions of this process need.
 func (n *Node) lost() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var out []string
-	for _, fault := range n.faults {
-		out = append(out, fault)
+	for _, partition := range n.group.Tasks() {
+		if fault, stopped := n.faults[partition]; stopped {
+			out = append(out, fault)
+		}
 	}
 	slices.Sort(out)
 	return out

@@ -8,9 +8,11 @@ import (
 
 	"rollcall/consumers"
 	"rollcall/pipeline"
+	"rollcall/pipeline/inputs"
 )
 
-// sources are the topics that tasks read; the first eight are the producers'.
+// sources are the topics that tasks read, beside those that are mapped; the
+// first eight are the producers'.
 var sources = []string{
 	pipeline.TopicSent, pipeline.TopicClicked, pipeline.TopicFailed, pipeline.TopicReplied,
 	pipeline.TopicOptedIn, pipeline.TopicOptedOut, pipeline.TopicContacts, pipeline.TopicLists,
@@ -83,6 +85,20 @@ func ensureTopics(ctx context.Context, c *consumers.Client, wanted, replication 
 	return int32(counts[pipeline.TopicInbox]), nil
 }
 
+// checkInputs wants the mapped topics to be there: they are the producers' to create.
+func checkInputs(ctx context.Context, c *consumers.Client, mapped inputs.Set) error {
+	counts, err := c.PartitionCounts(ctx, mapped.Topics())
+	if err != nil {
+		return fmt.Errorf("mapped topics: %w", err)
+	}
+	for _, topic := range mapped.Topics() {
+		if counts[topic] == 0 {
+			return fmt.Errorf("inputs: there is no topic %q; whoever writes to it is to create it", topic)
+		}
+	}
+	return nil
+}
+
 // usual is the partition count that most of the producers' topics have, 0 if
 // there are none.
 func usual(counts map[string]int) int {
@@ -101,8 +117,14 @@ func usual(counts map[string]int) int {
 
 // wrongTimes says, with the command that mends it, which of the producers'
 // topics are dated by the producers.
-func wrongTimes(ctx context.Context, c *consumers.Client) ([]string, error) {
-	types, err := c.TimestampType(ctx, timed...)
+func wrongTimes(ctx context.Context, c *consumers.Client, mapped inputs.Set) ([]string, error) {
+	topics := slices.Clone(timed)
+	for topic, in := range mapped {
+		if in.Means(timed...) {
+			topics = append(topics, topic)
+		}
+	}
+	types, err := c.TimestampType(ctx, topics...)
 	if err != nil {
 		return nil, fmt.Errorf("timestamp types: %w", err)
 	}

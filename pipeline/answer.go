@@ -94,6 +94,7 @@ type Status struct {
 	Partitions      []PartitionStatus `json:"partitions"`
 	Outcomes        map[string]int64  `json:"outcomes" doc:"records by what became of them; only in the operator's view"`
 	DeadLetters     map[string]int64  `json:"dead_letters" doc:"by error code; only in the operator's view"`
+	Ignored         map[string]int64  `json:"ignored,omitempty" doc:"records of mapped topics that the configuration leaves out, by why; only in the operator's view"`
 	DataLost        bool              `json:"data_lost" doc:"the log no longer holds what the state needs or was made from"`
 	Losses          []bitmaps.Loss    `json:"losses,omitempty" doc:"what is lost; the operator can accept it by name"`
 	DataLostReasons []string          `json:"data_lost_reasons,omitempty" doc:"the same in words, and what stops this process's own partitions"`

@@ -45,6 +45,15 @@ func (t *Task) composeAt(ctx context.Context, now int64) (worked bool, err error
 	return true, t.commit(ctx)
 }
 
+// composeAll does all that is to be composed as of a moment.
+func (t *Task) composeAll(ctx context.Context, now int64) error {
+	for {
+		if worked, err := t.composeAt(ctx, now); err != nil || !worked {
+			return err
+		}
+	}
+}
+
 // composedAll tells whether all accounts stand on the definitions of the
 // checkpoint and on today.
 func (t *Task) composedAll() bool {

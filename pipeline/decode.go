@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"rollcall/consumers"
+	"rollcall/pipeline/cloudevents"
+	"rollcall/pipeline/inputs"
 	"rollcall/pipeline/segment"
 )
 
@@ -28,6 +30,9 @@ const (
 	TooLarge       Code = "too-large"       // over 1 MiB, or a text over 1,000 bytes
 	BadKey         Code = "bad-key"         // an erasure that can't be read
 	BadHeaders     Code = "bad-headers"     // an inbox record that does not say where it first stood
+	BadCloudEvent  Code = "bad-cloudevent"  // not of version 1.0, or without type, source or id, or in a format other than JSON
+	UnknownType    Code = "unknown-type"    // a CloudEvent, or a record of a mapped topic, of a type that means nothing here
+	Unmapped       Code = "unmapped"        // a record of a mapped topic that does not say whose it is
 )
 
 const (
@@ -43,6 +48,7 @@ const (
 	headerPartition = "rollcall-partition"
 	headerOffset    = "rollcall-offset"
 	headerTime      = "rollcall-time"
+	headerMeans     = "rollcall-means" // of which topic it is, if it stood in a mapped one
 )
 
 // shape is what records of a topic look like.
@@ -76,6 +82,7 @@ var shapes = map[string]shape{
 
 // decoder turns records into events. What it returns is valid until the next call.
 type decoder struct {
+	inputs inputs.Set
 	object object
 	topic  string // whose shape was looked up last
 	shape  shape
@@ -89,23 +96,43 @@ func (d *decoder) decode(r *consumers.Record, e *event) Code {
 		if !firstStood(r, &e.origin) {
 			return BadHeaders
 		}
+		if means, ok := r.Header(headerMeans); ok {
+			e.means = internTopic(means)
+		}
 	}
 	if r.Topic == TopicErasures {
 		return d.erasure(r, e)
 	}
-	if d.topic != e.origin.Topic {
-		s, known := shapes[e.origin.Topic]
-		if !known {
-			return BadHeaders
-		}
-		d.topic, d.shape = e.origin.Topic, s
+	topic := e.origin.Topic
+	if e.means != "" {
+		topic = e.means
 	}
+	if d.topic != topic && !d.use(topic) {
+		return d.mapped(r, e)
+	}
+	return d.read(r, e)
+}
+
+// use takes up the shape of a topic's records.
+func (d *decoder) use(topic string) bool {
+	s, known := shapes[topic]
+	if known {
+		d.topic, d.shape = topic, s
+	}
+	return known
+}
+
+// read reads a record of the shape at hand, or a CloudEvent.
+func (d *decoder) read(r *consumers.Record, e *event) Code {
 	e.kind, e.behaviour, e.optOut = d.shape.kind, d.shape.behaviour, d.shape.optOut
 	if len(r.Value) > maxValueBytes {
 		return TooLarge
 	}
 	if e.kind == contactRecord && (r.Value == nil || bytes.Equal(bytes.TrimSpace(r.Value), []byte("null"))) {
 		return d.tombstone(r, e)
+	}
+	if mode := cloudevents.ModeOf(r); mode != cloudevents.None {
+		return d.cloudEvent(r, e, mode)
 	}
 	if r.Value == nil || !d.object.read(r.Value) {
 		return NotJSON

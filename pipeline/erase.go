@@ -39,6 +39,7 @@ func (a *account) contactByHash(hash [16]byte) (number uint32, known bool) {
 // forget removes what is not later than at, and the contact itself if nothing
 // of it is later.
 func (a *account) forget(number uint32, at int64) error {
+	a.state.forgot = true
 	p, contact := a.at(number)
 	until := a.zone.day(at)
 	remains, err := p.forgetEvents(contact, until)

@@ -43,6 +43,7 @@ type event struct {
 
 	account, contact []byte
 	id               []byte // empty: none
+	source           []byte // of a CloudEvent: its id is of this source
 	message          []byte
 	at               int64 // Unix ms; of a contactRecord: not used
 	list             []byte
@@ -54,6 +55,11 @@ type event struct {
 
 	origin  origin
 	refused Code // of an opt-out that applies all the same
+
+	// Of a record that stands, or first stood, in a mapped topic.
+	means      string // the topic of the contract that it is of
+	translated []byte // what it is there, nil if just that
+	ignored    bool   // the mapping says to leave it out
 }
 
 // origin is where a record first stood: of a forwarded one not the inbox.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"encoding/binary"
 	"strings"
 
@@ -81,9 +82,16 @@ func (a *account) foldBehaviour(e *event) (bitmaps.Outcome, error) {
 }
 
 // identity is the hash that tells an event from others of its contact, message
-// and day: of its id, or of where it first stood.
+// and day: of its id, with its source if it has one, or of where it first stood.
 func identity(e *event) uint64 {
-	if len(e.id) > 0 {
+	switch {
+	case e.source != nil:
+		h := xxhash.NewWithSeed(2)
+		_, _ = h.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(e.source)))) // never fails
+		_, _ = h.Write(e.source)
+		_, _ = h.Write(e.id)
+		return h.Sum64()
+	case len(e.id) > 0:
 		return xxhash.Sum64(e.id)
 	}
 	var b [12]byte
@@ -187,17 +195,24 @@ func (a *account) foldContact(e *event) {
 	number = a.enter(e.contact, number, known, erasedUntil)
 	p, contact := a.at(number)
 	r := &p.register[contact]
-	if r.Time != 0 && !laterContact(e, r) {
+	order := 1
+	if r.Time != 0 {
+		order = compareContacts(e, r)
+	}
+	if order < 0 {
 		return
 	}
-	r.Time, r.Partition, r.Offset = e.origin.time, e.origin.Partition, e.origin.offset
-	a.emit(bitmaps.Op{Code: bitmaps.OpVersion, Number: number, Time: r.Time, Partition: r.Partition, Offset: r.Offset})
-	a.dirty(chunkOf(bitmaps.Registers, number))
 	region := a.def.DefaultRegion
 	if e.hasRegion {
 		region = strings.ToUpper(string(e.region))
 	}
 	valid, in := a.state.phones.facts(string(e.phone), region)
+	if c := &p.contacts[contact]; order == 0 && phoneRank(valid, in) <= phoneRank(c.facts&validPhone != 0, c.country) {
+		return // said already, or by a record of another topic that stood likewise
+	}
+	r.Time, r.Partition, r.Offset = e.origin.time, e.origin.Partition, e.origin.offset
+	a.emit(bitmaps.Op{Code: bitmaps.OpVersion, Number: number, Time: r.Time, Partition: r.Partition, Offset: r.Offset})
+	a.dirty(chunkOf(bitmaps.Registers, number))
 	is := p.contacts[contact].facts&^validPhone | exists
 	if valid {
 		is |= validPhone
@@ -205,15 +220,23 @@ func (a *account) foldContact(e *event) {
 	p.setFacts(contact, is, in)
 }
 
-// laterContact orders contact records by Kafka time, first partition, first offset.
-func laterContact(e *event, r *bitmaps.Register) bool {
-	if e.origin.time != r.Time {
-		return e.origin.time > r.Time
+// compareContacts orders contact records by Kafka time, first partition, first
+// offset. Records of two topics may have all three in common: then phoneRank
+// decides, and not which was read first.
+func compareContacts(e *event, r *bitmaps.Register) int {
+	return cmp.Or(
+		cmp.Compare(e.origin.time, r.Time),
+		cmp.Compare(e.origin.Partition, r.Partition),
+		cmp.Compare(e.origin.offset, r.Offset),
+	)
+}
+
+// phoneRank orders what is known of a phone: valid ones after others, by country.
+func phoneRank(valid bool, in country) int {
+	if !valid {
+		return 0
 	}
-	if e.origin.Partition != r.Partition {
-		return e.origin.Partition > r.Partition
-	}
-	return e.origin.offset > r.Offset
+	return 1 + int(in)
 }
 
 func (a *account) foldList(e *event) {

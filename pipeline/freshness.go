@@ -149,7 +149,7 @@ func (v *View) Freshness(account string) Freshness {
 		}
 		// A replica whose Redis went back to an older state has to read on again.
 		if !e.read.IsZero() && !inbox.IsZero() && !inbox.Before(e.read) && v.readUpTo(e) {
-			f.AsOf, f.Missing = e.at, nil
+			f.AsOf = e.at
 			break
 		}
 		if i == 0 {
@@ -166,6 +166,9 @@ func (v *View) Freshness(account string) Freshness {
 	case len(known) == 0:
 		f.Missing = []string{"where the log ends is not known yet"}
 	case f.AsOf.IsZero() || age > v.MaxStaleness:
+		if asked := known[0].at; v.Now().Sub(asked) > v.MaxStaleness {
+			f.Missing = append(f.Missing, "where the log ends was known last at "+asked.UTC().Format(time.RFC3339))
+		}
 		if len(f.Missing) == 0 {
 			f.Missing = []string{"the inbox was not asked for since the other topics were read"}
 		}
@@ -254,7 +257,7 @@ func (v *View) position() string {
 
 // Status is an account's, or the whole product's if account is empty.
 func (v *View) Status(account string) Status {
-	s := Status{Freshness: v.Freshness(account), Outcomes: map[string]int64{}, DeadLetters: map[string]int64{}}
+	s := Status{Freshness: v.Freshness(account), Outcomes: map[string]int64{}, DeadLetters: map[string]int64{}, Ignored: map[string]int64{}}
 	var newest ends
 	known := v.ends.newest(func(*ends) bool { return false }, v.Now())
 	if len(known) > 0 {
@@ -268,6 +271,12 @@ func (v *View) Status(account string) Status {
 	return s
 }
 
+func addTo(sums, counts map[string]int64) {
+	for name, n := range counts {
+		sums[name] += n
+	}
+}
+
 func (r *replica) status(number int, account string, e ends, s *Status) PartitionStatus {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -276,9 +285,9 @@ func (r *replica) status(number int, account string, e ends, s *Status) Partitio
 		for o, n := range r.checkpoint.Outcomes {
 			s.Outcomes[bitmaps.Outcome(o).String()] += n
 		}
-		for code, n := range r.checkpoint.Reasons {
-			s.DeadLetters[code] += n
-		}
+		deadLetters, ignored := splitReasons(r.checkpoint.Reasons)
+		addTo(s.DeadLetters, deadLetters)
+		addTo(s.Ignored, ignored)
 	}
 	if e.tasks == nil {
 		return p

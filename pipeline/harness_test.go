@@ -76,23 +76,24 @@ func nonces(seed uint64) io.Reader {
 
 // process is all that a process of rollcall remembers.
 type process struct {
-	h       *harness
-	number  int
-	catalog *catalog.Catalog
-	store   *bitmaps.Store
-	config  Config
-	tasks   []*Task // by partition
-	view    *View
-	skew    time.Duration           // of its clock
-	asked   map[time.Time]time.Time // by its clock, when it asked where the log ends
-	dead    bool                    // it crashed
-	amid    bool                    // it is in the middle of an operation, and others have their turn
-	fuse    int                     // operations until fate strikes
-	fate    fate
+	h        *harness
+	number   int
+	catalog  *catalog.Catalog
+	store    *bitmaps.Store
+	config   Config
+	tasks    []*Task    // by partition
+	rebuilds []*rebuild // of them
+	view     *View
+	skew     time.Duration           // of its clock
+	asked    map[time.Time]time.Time // by its clock, when it asked where the log ends
+	dead     bool                    // it crashed
+	amid     bool                    // it is in the middle of an operation, and others have their turn
+	fuse     int                     // operations until fate strikes
+	fate     fate
 }
 
 func (h *harness) start(number int) *process {
-	p := &process{h: h, number: number, catalog: catalog.New(), tasks: make([]*Task, h.partitions), asked: map[time.Time]time.Time{}}
+	p := &process{h: h, number: number, catalog: catalog.New(), tasks: make([]*Task, h.partitions), rebuilds: make([]*rebuild, h.partitions), asked: map[time.Time]time.Time{}}
 	address := "127.0.0.1:1"
 	server, real := h.redis.(*miniredis.Miniredis)
 	if real {
@@ -108,7 +109,7 @@ func (h *harness) start(number int) *process {
 	p.store.Random = h.nonces
 	p.config = Config{
 		Partitions: h.partitions, Store: p.store, Log: gatedLog{p}, Catalog: p.catalog, CatchUp: p.catchUp,
-		Now: p.clock, Publish: true, Committed: p.committed,
+		Now: p.clock, Publish: true, Committed: p.committed, Inputs: partnerInputs,
 		Limits: Limits{Changelog: 50 + h.rng.IntN(3000), Flush: 1 + h.rng.IntN(1000), Loaded: 1 + h.rng.IntN(50),
 			Compose: 1 + h.rng.IntN(5)},
 	}
@@ -207,6 +208,14 @@ func (l gatedLog) ReadAll(ctx context.Context, tp consumers.TopicPartition, from
 	return l.p.h.log.ReadAll(ctx, tp, from, fn)
 }
 
+func (l gatedLog) ReadUpTo(ctx context.Context, tp consumers.TopicPartition, from, end int64, fn func(*consumers.Record) error) (next int64, err error) {
+	err = l.p.io("read", func() error { return nil })
+	if err != nil {
+		return from, err
+	}
+	return l.p.h.log.ReadUpTo(ctx, tp, from, end, fn)
+}
+
 func (h *harness) must(err error) {
 	h.t.Helper()
 	if err != nil {
@@ -260,7 +269,13 @@ func (p *process) open(partition int32) (*Task, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := task.sweepBeside(context.Background()); err != nil {
+			return nil, err
+		}
 		p.tasks[partition] = task
+		if r, wanted := task.wantedRebuild(); wanted {
+			p.rebuilds[partition] = newRebuild(task, r, p.watermarks)
+		}
 	}
 	return p.tasks[partition], nil
 }
@@ -274,7 +289,47 @@ func (p *process) task(partition int32) *Task {
 }
 
 // kill ends a task in the middle of whatever it does.
-func (p *process) kill(partition int32) { p.tasks[partition] = nil }
+func (p *process) kill(partition int32) { p.tasks[partition], p.rebuilds[partition] = nil, nil }
+
+// rebuildSome gets on with a partition's rebuild, if there is one, as its task and
+// the goroutine beside it do.
+func (p *process) rebuildSome(partition int32) (worked bool, err error) {
+	ctx, t, r := context.Background(), p.tasks[partition], p.rebuilds[partition]
+	if t == nil {
+		return false, nil
+	}
+	wanted, is := t.wantedRebuild()
+	if !is {
+		p.rebuilds[partition] = nil
+		if r == nil {
+			return false, nil
+		}
+		return true, t.dropBeside(ctx)
+	}
+	if r == nil || r.ID != wanted.ID {
+		r = newRebuild(t, wanted, p.watermarks)
+		p.rebuilds[partition] = r
+	}
+	near, err := r.step(ctx)
+	if err != nil {
+		return true, r.stopped(ctx, err)
+	}
+	if !near {
+		return true, nil
+	}
+	done, err := t.conclude(ctx, r)
+	if done {
+		p.rebuilds[partition] = nil
+		if r.report.Differences > 0 && r.report.State != RebuildStopped {
+			p.h.t.Errorf("seed %d: rebuilt partition %d differs: %+v", p.h.seed, partition, r.report.Listed)
+		}
+	}
+	return done || r.task == nil, err
+}
+
+func (p *process) watermarks(_ context.Context, tps []consumers.TopicPartition) (map[consumers.TopicPartition]consumers.Watermark, error) {
+	return p.h.log.marks(tps), nil
+}
 
 // loseRedis empties Redis, and lets everybody begin anew.
 func (h *harness) loseRedis() {

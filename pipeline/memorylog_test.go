@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 
@@ -17,6 +18,7 @@ type memoryLog struct {
 	held    map[consumers.TopicPartition]int64 // first offset of a transaction that is open
 	refuses string                             // a topic that can't be written to
 	begin   map[consumers.TopicPartition]int64 // where a log begins that was cut off
+	mapped  map[string]bool                    // topics that are sources too
 	now     int64
 	grown   chan struct{} // closed when a definition was written
 }
@@ -108,10 +110,14 @@ func (l *memoryLog) Write(_ context.Context, messages []consumers.Message) ([]in
 	return offsets, nil
 }
 
-func (l *memoryLog) ReadAll(_ context.Context, tp consumers.TopicPartition, from int64, fn func(*consumers.Record) error) (int64, error) {
+func (l *memoryLog) ReadAll(ctx context.Context, tp consumers.TopicPartition, from int64, fn func(*consumers.Record) error) (int64, error) {
+	return l.ReadUpTo(ctx, tp, from, math.MaxInt64, fn)
+}
+
+func (l *memoryLog) ReadUpTo(_ context.Context, tp consumers.TopicPartition, from, end int64, fn func(*consumers.Record) error) (int64, error) {
 	next := from
 	for _, r := range l.of(tp) {
-		if r.Offset < from {
+		if r.Offset < from || r.Offset >= end {
 			continue
 		}
 		if err := fn(&r); err != nil {
@@ -124,7 +130,7 @@ func (l *memoryLog) ReadAll(_ context.Context, tp consumers.TopicPartition, from
 
 var sourceTopics = []string{
 	TopicSent, TopicClicked, TopicFailed, TopicReplied, TopicOptedIn, TopicOptedOut, TopicContacts, TopicLists,
-	TopicInbox, TopicErasures,
+	TopicInbox, TopicErasures, topicPartner,
 }
 
 // sources are the partitions that a task reads.
@@ -136,7 +142,7 @@ func (l *memoryLog) sources(p, partitions int32) []consumers.TopicPartition {
 		counts[topic] = int(partitions)
 	}
 	for tp := range l.records {
-		if n, ok := counts[tp.Topic]; ok {
+		if n, ok := counts[tp.Topic]; ok || l.mapped[tp.Topic] {
 			counts[tp.Topic] = max(n, int(tp.Partition)+1)
 		}
 	}

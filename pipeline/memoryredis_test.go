@@ -113,6 +113,13 @@ func (m *memoryRedis) answer(cmd redis.Cmder, args []string) error {
 		cmd.(*redis.IntCmd).SetVal(int64(len(m.streams[args[1]])))
 	case "hget":
 		return setText(cmd, m.hashes[args[1]], args[2])
+	case "set":
+		m.texts[args[1]] = args[2]
+		cmd.(*redis.StatusCmd).SetVal("OK")
+	case "unlink":
+		for _, key := range args[1:] {
+			m.unlink(key)
+		}
 	case "get":
 		return setText(cmd, m.texts, args[1])
 	case "hscan":
@@ -150,6 +157,8 @@ func (m *memoryRedis) script(keys, argv []string) any {
 		return m.damage(keys, argv)
 	case len(keys) == 2:
 		return m.open(keys, argv)
+	case len(keys) > 7 && strings.HasSuffix(keys[7], ":damage"):
+		return m.replace(keys, argv)
 	case len(keys) > 3 && strings.HasSuffix(keys[3], ":damage"):
 		return m.reset(keys, argv)
 	}
@@ -216,15 +225,53 @@ func (m *memoryRedis) reset(keys, argv []string) string {
 		return "FENCED"
 	}
 	for _, key := range keys[1:] {
-		delete(m.hashes, key)
-		delete(m.texts, key)
-		delete(m.streams, key)
+		m.unlink(key)
 	}
 	delete(head, "checkpoint")
 	delete(head, "accounts")
 	head["nonce"], head["seq"] = argv[3], argv[2]
 	seq, _ := number(argv[2])
 	m.add(keys[1], seq, map[string]any{"n": argv[3], "b": ""})
+	return "OK"
+}
+
+func (m *memoryRedis) unlink(key string) {
+	delete(m.hashes, key)
+	delete(m.texts, key)
+	delete(m.streams, key)
+}
+
+// replace is lua/replace.lua.
+func (m *memoryRedis) replace(keys, argv []string) string {
+	head, beside := m.hash(keys[0]), m.hash(keys[4])
+	if head["gen"] != argv[0] || head["nonce"] != argv[1] || beside["gen"] != argv[3] || beside["nonce"] != argv[4] {
+		return "FENCED"
+	}
+	going, _ := strconv.Atoi(argv[9])
+	coming := keys[8+going:]
+	if head["seq"] != argv[2] || beside["seq"] != argv[5] || 2*len(m.hashes[keys[6]]) != len(coming) {
+		return "SEQ"
+	}
+	for i := 0; i < len(coming); i += 2 {
+		if len(m.hashes[coming[i]]) == 0 {
+			return "SEQ"
+		}
+	}
+	for _, key := range append(slices.Clone(keys[1:4]), keys[8:8+going]...) {
+		m.unlink(key)
+	}
+	for i := 0; i < len(coming); i += 2 {
+		m.hashes[coming[i+1]] = m.hashes[coming[i]]
+		m.unlink(coming[i])
+	}
+	m.hashes[keys[2]] = m.hashes[keys[6]]
+	for _, key := range keys[4:8] {
+		m.unlink(key)
+	}
+	first, _ := number(argv[6])
+	head["nonce"], head["seq"], head["checkpoint"], head["accounts"] = argv[4], fmt.Sprint(first+1), argv[7], fmt.Sprint(len(coming)/2)
+	m.add(keys[1], first, map[string]any{"n": argv[4], "b": ""})
+	m.add(keys[1], first+1, map[string]any{"e": argv[8], "c": argv[7]})
 	return "OK"
 }
 

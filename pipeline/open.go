@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
+	"strings"
+
+	"golang.org/x/sync/semaphore"
 
 	"rollcall/bitmaps"
 	"rollcall/consumers"
@@ -25,7 +27,10 @@ func Open(ctx context.Context, cfg Config, partition int32, marks map[consumers.
 		return nil, err
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
-	t := &Task{Config: cfg, partition: partition, held: held, checkpoint: checkpoint}
+	if cfg.Rebuilds == nil {
+		cfg.Rebuilds = semaphore.NewWeighted(1)
+	}
+	t := &Task{Config: cfg, partition: partition, held: held, checkpoint: checkpoint, decoder: decoder{inputs: cfg.Inputs}}
 	if err := t.open(ctx, marks, fresh, err); err != nil {
 		return nil, fmt.Errorf("open partition %d: %w", partition, err)
 	}
@@ -77,13 +82,10 @@ func (t *Task) open(ctx context.Context, marks map[consumers.TopicPartition]cons
 // definitions than those of now. Those of then are not at hand, so no record is
 // folded before: it would be settled by segments that the state does not stand for.
 func (t *Task) settleDefinitions(ctx context.Context) error {
-	for worked := t.state.outdated(); worked; {
-		var err error
-		if worked, err = t.Compose(ctx); err != nil {
-			return err
-		}
+	if !t.state.outdated() {
+		return nil
 	}
-	return nil
+	return t.composeAll(ctx, max(t.state.now, t.Now().UnixMilli()))
 }
 
 // reset begins with an empty state in memory.
@@ -121,6 +123,9 @@ func (t *Task) beginAnew(ctx context.Context) error {
 		return err
 	}
 	t.checkpoint = bitmaps.Checkpoint{Lineage: t.held.Nonce(), Changelog: t.held.Seq(), Reasons: map[string]int64{}}
+	if r, ok := t.Catalog.Rebuild(); ok {
+		t.checkpoint.Rebuilt = r.ID // which this is
+	}
 	t.reset(ctx)
 	return t.define(ctx)
 }
@@ -209,4 +214,22 @@ func (t *Task) readErasures(ctx context.Context) error {
 func (t *Task) Outcomes() [bitmaps.Outcomes]int64 { return t.checkpoint.Outcomes }
 
 // Reasons counts the dead letters by code.
-func (t *Task) Reasons() map[string]int64 { return maps.Clone(t.checkpoint.Reasons) }
+func (t *Task) Reasons() map[string]int64 {
+	deadLetters, _ := splitReasons(t.checkpoint.Reasons)
+	return deadLetters
+}
+
+// ignoredPrefix begins the reasons of what was ignored, in the checkpoint.
+const ignoredPrefix = "ignored/"
+
+func splitReasons(reasons map[string]int64) (deadLetters, ignored map[string]int64) {
+	deadLetters, ignored = map[string]int64{}, map[string]int64{}
+	for code, n := range reasons {
+		if why, ok := strings.CutPrefix(code, ignoredPrefix); ok {
+			ignored[why] += n
+		} else {
+			deadLetters[code] += n
+		}
+	}
+	return deadLetters, ignored
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"rollcall/consumers"
+	"rollcall/pipeline/cloudevents"
 )
 
 // Headers of a dead letter, beside the record's own.
@@ -27,6 +28,7 @@ type outbox struct {
 	messages []consumers.Message
 	done     map[consumers.TopicPartition]int64 // as Kafka remembers: below, all is written
 	reached  map[consumers.TopicPartition]int64 // with the messages of this batch
+	silent   bool                               // somebody else writes it
 	keyBuf   []byte
 }
 
@@ -43,11 +45,18 @@ func (o *outbox) key(account, contact []byte) []byte {
 
 // add takes a message on account of a record, unless that was done before.
 func (o *outbox) add(r *consumers.Record, m consumers.Message) {
-	if r.Offset < o.done[r.TopicPartition] {
-		return
+	if o.pass(r) {
+		o.messages = append(o.messages, m)
 	}
-	o.messages = append(o.messages, m)
+}
+
+// pass notes that a record is done with, and tells whether it was not before.
+func (o *outbox) pass(r *consumers.Record) bool {
+	if o.silent || r.Offset < o.done[r.TopicPartition] {
+		return false
+	}
 	o.reached[r.TopicPartition] = r.Offset + 1
+	return true
 }
 
 func (o *outbox) deadLetter(r *consumers.Record, code Code) {
@@ -64,9 +73,16 @@ func (o *outbox) deadLetter(r *consumers.Record, code Code) {
 
 // forward sends a record to the inbox of the partition it belongs to.
 func (o *outbox) forward(r *consumers.Record, e *event, owner int32) {
+	value, headers := r.Value, producerHeaders(r)
+	if e.translated != nil {
+		value, headers = e.translated, cloudevents.Without(headers)
+	}
+	if e.means != "" {
+		headers = append(headers, header(headerMeans, e.means))
+	}
 	m := consumers.Message{
-		Topic: TopicInbox, Partition: owner, Key: append([]byte(nil), o.keyBuf...), Value: r.Value,
-		Headers: append(producerHeaders(r),
+		Topic: TopicInbox, Partition: owner, Key: append([]byte(nil), o.keyBuf...), Value: value,
+		Headers: append(headers,
 			header(headerTopic, e.origin.Topic),
 			header(headerPartition, strconv.Itoa(int(e.origin.Partition))),
 			header(headerOffset, strconv.FormatInt(e.origin.offset, 10)),
@@ -97,11 +113,13 @@ func header(key, value string) consumers.Header {
 
 // send writes the messages, and then how far the sources are done.
 func (o *outbox) send(ctx context.Context, log Log, partition int32) error {
-	if len(o.messages) == 0 {
+	if len(o.reached) == 0 {
 		return nil
 	}
-	if _, err := log.Write(ctx, o.messages); err != nil {
-		return fmt.Errorf("partition %d, %d messages ahead of a commit: %w", partition, len(o.messages), err)
+	if len(o.messages) > 0 {
+		if _, err := log.Write(ctx, o.messages); err != nil {
+			return fmt.Errorf("partition %d, %d messages ahead of a commit: %w", partition, len(o.messages), err)
+		}
 	}
 	var progress []consumers.Message
 	for _, tp := range sortedPartitions(o.reached) {

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -48,11 +47,8 @@ func (t *Task) goBack(ctx context.Context, told progress, needed int64) error {
 // regain brings a state that was opened with goBack to where changes were published.
 func (t *Task) regain(ctx context.Context, told progress) error {
 	t.checkpoint.Lineage = t.held.Nonce()
-	for worked := true; worked; {
-		var err error
-		if worked, err = t.composeAt(ctx, t.state.now); err != nil {
-			return err
-		}
+	if err := t.composeAll(ctx, t.state.now); err != nil {
+		return err
 	}
 	slices.SortFunc(told.Offsets, erasuresFirst)
 	for _, o := range told.Offsets {
@@ -96,8 +92,6 @@ func (t *Task) definitionsAt(ctx context.Context, end int64) (*catalog.Catalog, 
 // regainRecords is how many records a commit takes while a state is regained.
 const regainRecords = 10_000
 
-var errReached = errors.New("reached")
-
 // readUpTo folds a source up to an offset.
 func (t *Task) readUpTo(ctx context.Context, tp consumers.TopicPartition, end int64) error {
 	from, known := t.Offsets()[tp]
@@ -110,19 +104,19 @@ func (t *Task) readUpTo(ctx context.Context, tp consumers.TopicPartition, end in
 		batch.Skipped = next - from - int64(len(batch.Records))
 		err := t.Process(ctx, &batch)
 		from, batch.Records = next, batch.Records[:0]
+		if t.rest != nil {
+			t.rest()
+		}
 		return err
 	}
-	_, err := t.Log.ReadAll(ctx, tp, from, func(r *consumers.Record) error {
-		if r.Offset >= end {
-			return errReached
-		}
+	_, err := t.Log.ReadUpTo(ctx, tp, from, end, func(r *consumers.Record) error {
 		batch.Records = append(batch.Records, r.Clone())
 		if len(batch.Records) < regainRecords {
 			return nil
 		}
 		return flush(r.Offset + 1)
 	})
-	if err != nil && !errors.Is(err, errReached) {
+	if err != nil {
 		return err
 	}
 	return flush(end)

@@ -48,13 +48,20 @@ func Serve(ctx context.Context, cfg Config, partition int32, feed *consumers.Fee
 	if err := feed.Start(t.Offsets()); err != nil {
 		return err
 	}
+	if t.Opened != nil {
+		t.Opened(partition)
+	}
 	if t.changes != nil {
 		publishing, stop := context.WithCancel(ctx)
 		done := make(chan struct{})
 		go func() { defer close(done); t.changes.Run(publishing) }()
 		defer func() { stop(); <-done }()
 	}
-	err = t.run(ctx, feed)
+	if err := t.sweepBeside(ctx); err != nil {
+		return err
+	}
+	defer func() { t.rebuild.end() }()
+	err = t.run(ctx, feed, watermarks)
 	t.complain(ctx, err)
 	return err
 }
@@ -70,7 +77,7 @@ func (t *Task) complain(ctx context.Context, err error) {
 	}
 }
 
-func (t *Task) run(ctx context.Context, feed *consumers.Feed) error {
+func (t *Task) run(ctx context.Context, feed *consumers.Feed, watermarks Watermarks) error {
 	work, end := lingering(ctx)
 	defer end()
 	reported := time.Time{}
@@ -78,6 +85,9 @@ func (t *Task) run(ctx context.Context, feed *consumers.Feed) error {
 		defined := t.Catalog.Changed()
 		worked, err := t.step(work, feed)
 		if err != nil {
+			return err
+		}
+		if err := t.tendRebuild(ctx, watermarks); err != nil {
 			return err
 		}
 		if now := time.Now(); now.Sub(reported) > courtesy {

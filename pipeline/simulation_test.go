@@ -13,7 +13,9 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"rollcall/bitmaps"
 	"rollcall/consumers"
+	"rollcall/pipeline/catalog"
 	"rollcall/pipeline/history"
 	"rollcall/pipeline/naive"
 )
@@ -107,20 +109,21 @@ type simulation struct {
 	widened   map[string]bool
 	touched   map[string]time.Time // accounts and contacts, by when something was written of them last
 	changes   map[string]int       // misfortunes so far
+	partner   *partner             // writes some of the records, in its own way
 	ahead     time.Duration        // of the clock that was the most
 	damaged   bool                 // something in Redis, since all was well
 }
 
 var historyShapes = []history.Options{
-	{Steps: 8, Segments: 4, Records: 8},
-	{Steps: 10, Contacts: 2, Segments: 6, Records: 20},
-	{Steps: 16, Contacts: 3, Segments: 5, Records: 6},
+	{Steps: 8, Segments: 4, Records: 8, CloudEvents: true},
+	{Steps: 10, Contacts: 2, Segments: 6, Records: 20, CloudEvents: true},
+	{Steps: 16, Contacts: 3, Segments: 5, Records: 6, CloudEvents: true},
 }
 
 func simulate(t *testing.T, seed uint64, o options) {
 	hist := history.New(seed, historyShapes[seed%uint64(len(historyShapes))])
 	s := &simulation{harness: newHarness(t, hist.Partitions, seed), options: o, luck: rand.New(rand.NewPCG(seed, 2)),
-		widened: map[string]bool{}, touched: map[string]time.Time{}, changes: map[string]int{}}
+		widened: map[string]bool{}, touched: map[string]time.Time{}, changes: map[string]int{}, partner: newPartner(seed)}
 	s.lagging, s.others, s.mend = true, s.interrupt, s.recover
 	s.processes = []*process{s.process, s.start(1)}
 	for p := range s.owners {
@@ -143,6 +146,7 @@ func simulate(t *testing.T, seed uint64, o options) {
 			s.recover()
 			world := s.world(hist.World(i + 1).Accounts)
 			s.compare(world.Accounts, naive.Fold(world, s.now), s.processes...)
+			s.compareIgnored()
 		}
 		if t.Failed() {
 			t.Fatalf("seed %d, step %d of %d", seed, i+1, len(hist.Steps))
@@ -166,13 +170,17 @@ func (s *simulation) begin(step history.Step) {
 		s.touched[c.Account] = s.now
 	}
 	for _, run := range step.Runs {
+		for _, r := range run.Records {
+			s.touch(r)
+		}
+		run, own := s.partner.divert(run, s.partitions)
+		for _, r := range own {
+			s.log.append(r)
+		}
 		if s.widened[run.Topic] && s.rng.IntN(2) == 0 {
 			run = s.moved(run)
 		}
 		s.log.append(run)
-		for _, r := range run.Records {
-			s.touch(r)
-		}
 	}
 }
 
@@ -230,10 +238,29 @@ func (s *simulation) act() {
 	case n < 87:
 		s.note("process %d asks for ends: %v", p.number, p.view.askEnds(ctx))
 		s.revive(p)
-	case n < 94:
+	case n < 92:
 		s.check(p, q)
+	case n < 94:
+		s.rebuild(reader, q)
 	default:
 		s.misfortune()
+	}
+}
+
+// rebuild begins one, gives one up, or gets on with it.
+func (s *simulation) rebuild(p *process, q int32) {
+	switch r, goesOn := s.defined.Rebuild(); {
+	case s.rng.IntN(20) == 0:
+		s.put(catalog.StartRebuild{ID: fmt.Sprintf("r%d", len(s.defined.Rebuilds())), TakeOver: s.rng.IntN(4) > 0})
+	case goesOn && s.rng.IntN(60) == 0:
+		s.put(catalog.CancelRebuild{ID: r.ID})
+	}
+	for n := s.rng.IntN(12); n > 0; n-- {
+		worked, err := p.rebuildSome(q)
+		s.done(p, q, "rebuild", err, true)
+		if !worked || err != nil {
+			return
+		}
 	}
 }
 
@@ -307,6 +334,7 @@ func (s *simulation) recover() {
 	began := s.now
 	for range rounds {
 		if s.round() && s.allFresh(began) {
+			s.nothingBeside()
 			return
 		}
 	}
@@ -317,6 +345,20 @@ func (s *simulation) recover() {
 		}
 	}
 	s.t.Fatalf("seed %d: it does not come right within %d rounds: %v", s.seed, rounds, s.changes)
+}
+
+// nothingBeside looks whether rebuilds that are over have left anything.
+func (s *simulation) nothingBeside() {
+	s.t.Helper()
+	m, err := s.memory()
+	if err != nil {
+		return
+	}
+	for _, key := range append(sortedKeys(m.hashes), sortedKeys(m.streams)...) {
+		if strings.Contains(key, ":beside") && len(m.hashes[key])+len(m.streams[key]) > 0 {
+			s.t.Errorf("seed %d: a rebuild left %s", s.seed, key)
+		}
+	}
 }
 
 // allFresh tells whether all that was written before a moment is in all answers.
@@ -359,6 +401,10 @@ func (s *simulation) round() (quiet bool) {
 			more, err = p.turn(q)
 			worked = worked || more
 		}
+		for n, more := 0, true; more && err == nil && n < turns; n++ {
+			more, err = p.rebuildSome(q)
+			worked = worked || more
+		}
 		if err == nil {
 			err = p.tasks[q].confirm(ctx)
 		}
@@ -367,6 +413,10 @@ func (s *simulation) round() (quiet bool) {
 			for c := p.tasks[q].changes; len(c.sending)+len(c.queue) > 0; {
 				s.must(c.step(ctx))
 			}
+		}
+		if err == nil {
+			_, rebuilds := p.tasks[q].wantedRebuild()
+			worked = worked || rebuilds
 		}
 		quiet = quiet && !worked && err == nil
 	}
@@ -388,6 +438,7 @@ func (s *simulation) round() (quiet bool) {
 // world is what producers wrote.
 func (s *simulation) world(accounts []naive.Account) naive.World {
 	w := naive.World{Partitions: s.partitions, Accounts: accounts}
+	w.Records = slices.Clone(s.partner.written)
 	for _, topic := range sourceTopics[:8] {
 		for q := range 2 * s.partitions {
 			for _, r := range s.log.of(consumers.TopicPartition{Topic: topic, Partition: q}) {
@@ -396,6 +447,18 @@ func (s *simulation) world(accounts []naive.Account) naive.World {
 		}
 	}
 	return w
+}
+
+// compareIgnored holds what was ignored against what the partner wrote of that kind.
+func (s *simulation) compareIgnored() {
+	s.t.Helper()
+	n := int64(0)
+	for q, p := range s.owners {
+		n += p.task(int32(q)).Outcomes()[bitmaps.Ignored]
+	}
+	if n != s.partner.ignored {
+		s.t.Errorf("%d records were ignored, want %d", n, s.partner.ignored)
+	}
 }
 
 // plain is a record as package naive has it.

@@ -28,6 +28,7 @@ type state struct {
 	seq      uint64     // number of the commit in the making
 	inCommit []*account // those that it changes
 	publish  bool       // whether changes are collected
+	forgot   bool       // the commit in the making erases a contact
 	changes  []Change   // of the commit in the making
 	flush    flushQueue
 	loaded   int // events in tables

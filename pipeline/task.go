@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"rollcall/bitmaps"
 	"rollcall/consumers"
 	"rollcall/pipeline/catalog"
+	"rollcall/pipeline/inputs"
 )
 
 // Config is what the tasks of a process share.
@@ -22,13 +25,22 @@ type Config struct {
 	// what this process has read.
 	CatchUp func(context.Context) error
 	Now     func() time.Time
+	// Opened is told when the state is open and the partition goes on. Default: nobody.
+	Opened func(partition int32)
 	// Committed is told of every commit once it is durable, and of the nonce of
 	// its writer, so that this process need not wait to read it back. The entry
 	// is valid during the call. Default: nobody.
 	Committed func(partition int32, e *bitmaps.Entry, nonce string)
+	// Inputs are topics beside those of the contract, and what their records mean.
+	Inputs inputs.Set
+	// Silent has nothing written to Kafka that another task writes on account of
+	// the same records, or did.
+	Silent bool
 	// Publish has changed memberships written to TopicSegmentChanges.
 	Publish bool
 	Limits  Limits
+	// Rebuilds bounds how many partitions a process makes anew at once. Default: one.
+	Rebuilds *semaphore.Weighted
 }
 
 // Limits are sizes that bound a task's memory and its commits. Zero values mean
@@ -55,6 +67,8 @@ type Log interface {
 	Write(ctx context.Context, messages []consumers.Message) ([]int64, error)
 	// ReadAll calls fn with the records of a partition up to its end.
 	ReadAll(ctx context.Context, tp consumers.TopicPartition, from int64, fn func(*consumers.Record) error) (next int64, err error)
+	// ReadUpTo does so with those before an offset.
+	ReadUpTo(ctx context.Context, tp consumers.TopicPartition, from, end int64, fn func(*consumers.Record) error) (next int64, err error)
 }
 
 // Task owns one partition across all sources. It is for one goroutine. After
@@ -74,7 +88,9 @@ type Task struct {
 	composer composer
 	changes  *publisher
 	memory   memory
-	audited  []string // accounts still to be looked at
+	audited  []string    // accounts still to be looked at
+	rebuild  *rebuilding // nil: none goes on
+	rest     func()      // called after each batch that is read back; nil: nothing
 }
 
 // Process takes a batch into the state. When it returns nil, all of it is
@@ -110,6 +126,11 @@ func (t *Task) take(ctx context.Context, r *consumers.Record) error {
 
 func (t *Task) judge(ctx context.Context, r *consumers.Record, e *event) (bitmaps.Outcome, error) {
 	code := t.decoder.decode(r, e)
+	if e.ignored {
+		t.out.pass(r)
+		t.checkpoint.Reasons[ignoredPrefix+string(code)]++
+		return bitmaps.Ignored, nil
+	}
 	var a *account
 	if code == "" {
 		var err error
@@ -159,14 +180,17 @@ func (t *Task) refuse(a *account, r *consumers.Record, e *event, code Code) (bit
 	return bitmaps.DeadLettered, nil
 }
 
-// place folds an event that stands where it belongs, and forwards another.
+// place folds an event that stands where it belongs, and forwards another. One
+// of a mapped topic is always forwarded, as what it means: so no state depends
+// on what the mapping says later, or on another process.
 func (t *Task) place(a *account, r *consumers.Record, e *event) (bitmaps.Outcome, error) {
 	if e.kind == erasureRecord {
 		return t.state.fold(a, e)
 	}
 	key := t.out.key(e.account, e.contact)
 	owner := consumers.Partition(key, int(t.Partitions))
-	if owner != t.partition || r.Partition != owner || !bytes.Equal(key, r.Key) {
+	mapped := e.means != "" && r.Topic != TopicInbox
+	if mapped || owner != t.partition || r.Partition != owner || !bytes.Equal(key, r.Key) {
 		t.out.forward(r, e, owner)
 		return bitmaps.Forwarded, nil
 	}
@@ -201,6 +225,12 @@ func (t *Task) advance(batch *consumers.Batch) {
 // commit makes the changes durable, all or none.
 func (t *Task) commit(ctx context.Context) error {
 	s := t.state
+	if s.forgot { // it may be named there
+		if err := t.Store.DropReport(ctx, t.partition); err != nil {
+			return err
+		}
+		s.forgot = false
+	}
 	entry := bitmaps.NewEntry(t.entry)
 	var writes []bitmaps.Write
 	for _, a := range s.inCommit {

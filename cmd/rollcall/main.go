@@ -25,6 +25,7 @@ type cli struct {
 	Erase    eraseCmd    `cmd:"" help:"Erase a contact everywhere."`
 	Generate generateCmd `cmd:"" help:"Write realistic records to Kafka, for demos and load."`
 	Loss     lossCmd     `cmd:"" help:"What Kafka has lost (takes the operator's token)."`
+	Rebuild  rebuildCmd  `cmd:"" help:"Make the state anew from the log, and compare (takes the operator's token)."`
 	Status   statusCmd   `cmd:"" help:"Freshness, lag, and what became of the records."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

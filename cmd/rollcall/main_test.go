@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"rollcall/api"
+	"rollcall/pipeline"
 	"rollcall/pipeline/catalog"
 	"rollcall/pipeline/segment"
 )
@@ -23,6 +24,7 @@ import (
 type fakeViews struct {
 	catalog *catalog.Catalog
 	stale   bool
+	looks   int // at a rebuild
 	watches chan []api.SegmentSize
 }
 
@@ -89,6 +91,22 @@ func (f *fakeViews) Next(ctx context.Context) ([]api.SegmentSize, error) {
 }
 
 func (f *fakeViews) Close() {}
+
+// Rebuild is running when it is looked at first, and then done.
+func (f *fakeViews) Rebuild(_ context.Context, id string) (*pipeline.RebuildStatus, error) {
+	all := f.catalog.Rebuilds()
+	i := slices.IndexFunc(all, func(r catalog.Rebuild) bool { return r.ID == id })
+	if i < 0 {
+		return nil, nil
+	}
+	s := &pipeline.RebuildStatus{Rebuild: all[i], State: "running", Partitions: []pipeline.RebuildReport{{State: pipeline.RebuildRuns, Offsets: 3, Of: 9}}}
+	if f.looks++; f.looks > 2 {
+		s.State = "done"
+		s.Partitions[0] = pipeline.RebuildReport{State: pipeline.RebuildTaken, Offsets: 9, Of: 9, Differences: 2,
+			Listed: []pipeline.Difference{{Account: "acme", Segment: "s", Contact: "c1", Change: "exited"}}}
+	}
+	return s, nil
+}
 
 func (f *fakeViews) Status(account string) api.Status {
 	return api.Status{

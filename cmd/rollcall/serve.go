@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"rollcall/demo"
 	"rollcall/embedded"
 	"rollcall/node"
+	"rollcall/pipeline/inputs"
 )
 
 type serveCmd struct {
@@ -32,6 +34,8 @@ type serveCmd struct {
 	Partitions      int    `default:"8" help:"Partitions of the state, when it is created and no topic exists yet." group:"Servers"`
 	Replication     int    `default:"-1" help:"Replication factor of topics that are created; -1: the brokers' default." group:"Servers"`
 	AllowCreateTime bool   `help:"Accept contacts and consent topics that are dated by their producers." group:"Servers"`
+
+	Inputs string `help:"A file that says what the records of other topics mean." group:"Servers"`
 
 	Roles             []string      `default:"pipeline,api" enum:"pipeline,api" help:"What this process does." group:"Roles"`
 	Listen            string        `default:"127.0.0.1:8080" help:"Where the API listens." group:"Roles"`
@@ -119,6 +123,9 @@ func (c *serveCmd) config() (node.Config, error) {
 		Pipeline: slices.Contains(c.Roles, "pipeline"), API: slices.Contains(c.Roles, "api"), Publish: c.PublishChanges,
 		Listen: c.Listen, MaxStaleness: c.MaxStaleness, OperatorToken: token, Version: buildVersion(),
 	}
+	if cfg.Inputs, err = readInputs(c.Inputs); err != nil {
+		return cfg, err
+	}
 	cfg.Streams = api.Limit{All: c.MaxStreams, PerAccount: c.MaxAccountStreams}
 	cfg.Tokenless = c.Embedded && token == "" && isLoopback(c.Listen)
 	if cfg.API && token == "" && !cfg.Tokenless {
@@ -126,6 +133,22 @@ func (c *serveCmd) config() (node.Config, error) {
 			"without one, only an embedded server on loopback is open")
 	}
 	return cfg, nil
+}
+
+// readInputs reads the file of mapped topics, if there is one.
+func readInputs(file string) (inputs.Set, error) {
+	if file == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("inputs: %w", err)
+	}
+	set, err := inputs.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return set, nil
 }
 
 // isLoopback tells whether listening on an address is open to this machine only.

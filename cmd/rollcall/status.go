@@ -42,6 +42,7 @@ func showStatus(s *session, a statusAnswer) {
 	t.Flush()
 	showCounts(s, "RECORDS", a.Outcomes)
 	showCounts(s, "DEAD LETTERS", a.DeadLetters)
+	showCounts(s, "IGNORED", a.Ignored)
 }
 
 func freshLine(f api.Freshness) string {

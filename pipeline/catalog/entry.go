@@ -10,7 +10,8 @@ import (
 )
 
 // Entry is one change of the definitions: PutAccount, DeleteAccount,
-// PutSegment, DeleteSegment, PutToken, RevokeToken, AcceptLoss or Settings.
+// PutSegment, DeleteSegment, PutToken, RevokeToken, AcceptLoss, StartRebuild,
+// CancelRebuild or Settings.
 type Entry interface {
 	// entryType is the value of "type" in the entry's JSON.
 	entryType() string
@@ -85,6 +86,21 @@ type (
 		To        int64  `json:"to"`
 	}
 
+	// StartRebuild has every partition make its state anew from the log, beside
+	// the one that is live, and compare the two. It takes the place of one that
+	// goes on.
+	StartRebuild struct {
+		ID string `json:"id"`
+		// TakeOver puts the new state in the place of the live one; else it is
+		// only compared.
+		TakeOver bool `json:"take_over"`
+	}
+
+	// CancelRebuild has the partitions that are not done yet give up.
+	CancelRebuild struct {
+		ID string `json:"id"`
+	}
+
 	// Settings are made up by the first process that finds none.
 	Settings struct {
 		ErasureKey []byte `json:"erasure_key"` // 32 random bytes; keys the hashes of erased contacts' ids
@@ -98,6 +114,8 @@ func (DeleteSegment) entryType() string { return "segment.delete" }
 func (PutToken) entryType() string      { return "token.put" }
 func (RevokeToken) entryType() string   { return "token.revoke" }
 func (AcceptLoss) entryType() string    { return "loss.accept" }
+func (StartRebuild) entryType() string  { return "rebuild.start" }
+func (CancelRebuild) entryType() string { return "rebuild.cancel" }
 func (Settings) entryType() string      { return "settings" }
 
 var decoders = map[string]func([]byte) (Entry, error){
@@ -108,6 +126,8 @@ var decoders = map[string]func([]byte) (Entry, error){
 	PutToken{}.entryType():      decodeAs[PutToken],
 	RevokeToken{}.entryType():   decodeAs[RevokeToken],
 	AcceptLoss{}.entryType():    decodeAs[AcceptLoss],
+	StartRebuild{}.entryType():  decodeAs[StartRebuild],
+	CancelRebuild{}.entryType(): decodeAs[CancelRebuild],
 	Settings{}.entryType():      decodeAs[Settings],
 }
 

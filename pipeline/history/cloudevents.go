@@ -20,7 +20,7 @@ func (m *maker) cloudEvent(rec *naive.Record, d draft) {
 		}
 		delete(data, field)
 	}
-	if m.oneIn(2) {
+	if m.foreign.IntN(2) == 0 {
 		attributes["data"] = data
 		rec.Value = marshal(attributes)
 		rec.Headers = map[string]string{"content-type": "application/cloudevents+json; charset=UTF-8"}

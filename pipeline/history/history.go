@@ -92,6 +92,7 @@ func New(seed uint64, o Options) *History {
 	o = o.withDefaults()
 	m := &maker{
 		rng:     rand.New(rand.NewPCG(seed, 0)),
+		foreign: rand.New(rand.NewPCG(seed, 4)),
 		options: o,
 		next:    map[partition]int64{},
 		last:    map[partition]int64{},

@@ -13,6 +13,7 @@ import (
 // maker has what a history's steps depend on.
 type maker struct {
 	rng      *rand.Rand
+	foreign  *rand.Rand // says which records are CloudEvents: a history is the same without them
 	options  Options
 	now      time.Time
 	accounts []*account

@@ -32,7 +32,7 @@ func (m *maker) record() naive.Record {
 	}
 	rec := naive.Record{Topic: d.topic, Key: []byte(cmp.Or(d.key, d.account+"/"+d.contact)), Value: m.encode(d)}
 	rec.Partition = naive.Partition(rec.Key, m.options.Partitions)
-	if m.options.CloudEvents && d.sound && m.oneIn(6) {
+	if m.options.CloudEvents && d.sound && m.foreign.IntN(6) == 0 {
 		m.cloudEvent(&rec, d)
 	}
 	if m.oneIn(12) {

@@ -1,6 +1,7 @@
 package naive
 
 import (
+	"maps"
 	"testing"
 
 	"rollcall/pipeline/segment"
@@ -13,6 +14,12 @@ func TestCloudEvents(t *testing.T) {
 		"ce_time": "2026-06-15T10:00:00Z", "content-type": "application/json",
 	}
 	envelope := `{"specversion":"1.0","type":"sms.clicked","source":"/s","id":"1","subject":"a","time":"2026-06-15T10:00:00Z"`
+	short := `{"specversion":"1.0","type":"sms.clicked","source":"/s"`
+	with := func(name, value string) map[string]string {
+		h := maps.Clone(binary)
+		h[name] = value
+		return h
+	}
 	tests := []struct {
 		name    string
 		headers map[string]string
@@ -23,8 +30,22 @@ func TestCloudEvents(t *testing.T) {
 		{"structured", structured, envelope + `,"data":{"message":"m"}}`, Outcome{Verdict: Repeated}},
 		{"account", structured, envelope + `,"account":"other","data":{"message":"m"}}`, Outcome{DeadLettered, UnknownAccount}},
 		{"no data", structured, envelope + `}`, Outcome{DeadLettered, MissingField}},
-		{"odd data", structured, envelope + `,"data":1}`, Outcome{DeadLettered, WrongType}},
-		{"type", structured, `{"type":"com.example","source":"/s","id":"1","subject":"a"}`, Outcome{DeadLettered, UnknownTopic}},
+		{"odd data", structured, envelope + `,"data":1}`, Outcome{DeadLettered, NotJSON}},
+		{"type", structured, `{"specversion":"1.0","type":"com.example","source":"/s","id":"1","subject":"a"}`, Outcome{DeadLettered, UnknownType}},
+		{"version", structured, `{"specversion":"0.3","type":"sms.clicked","source":"/s","id":"1","subject":"a"}`, Outcome{DeadLettered, BadCloudEvent}},
+		{"no id", structured, short + `,"subject":"a","data":{"message":"m"}}`, Outcome{DeadLettered, BadCloudEvent}},
+		{"empty id", with("ce_id", ""), `{"message":"m"}`, Outcome{DeadLettered, BadCloudEvent}},
+		{"number as id", structured, short + `,"id":1,"subject":"a"}`, Outcome{DeadLettered, BadCloudEvent}},
+		{"number as subject", structured, short + `,"id":"1","subject":1}`, Outcome{DeadLettered, BadCloudEvent}},
+		{"null as subject", structured, short + `,"id":"1","subject":null}`, Outcome{DeadLettered, MissingField}},
+		{"upper case", map[string]string{"content-type": "Application/CloudEvents+JSON"}, envelope + `,"data":{"message":"m"}}`, Outcome{Verdict: Repeated}},
+		{"other format", map[string]string{"content-type": "application/cloudevents+avro"}, `x`, Outcome{DeadLettered, BadCloudEvent}},
+		{"batch", map[string]string{"content-type": "application/cloudevents-batch+json"}, `[]`, Outcome{DeadLettered, BadCloudEvent}},
+		{"base64", structured, envelope + `,"data_base64":"eyJtZXNzYWdlIjoibSJ9"}`, Outcome{Verdict: Repeated}},
+		{"bad base64", structured, envelope + `,"data_base64":"!"}`, Outcome{DeadLettered, BadCloudEvent}},
+		{"data twice", structured, envelope + `,"data":{},"data_base64":""}`, Outcome{DeadLettered, BadCloudEvent}},
+		{"not UTF-8", with("ce_subject", "\xff"), `{"message":"m"}`, Outcome{DeadLettered, BadCloudEvent}},
+		{"opt-out among clicks", with("ce_type", "sms.opted_out"), ``, Outcome{}},
 		{"plain", nil, `{"account":"acme","contact":"a","message":"m","id":"1","at":"2026-06-15T10:00:00Z"}`, Outcome{}},
 	}
 	l := newLog("UTC")

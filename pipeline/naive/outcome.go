@@ -35,6 +35,8 @@ const (
 	UnknownTopic   Code = "unknown-topic"   // it doesn't stand, or first stood, in one of the eight topics
 	TooLarge       Code = "too-large"       // a value of more than 1 MiB, or a text of more than 1,000 bytes
 	NotJSON        Code = "not-json"        // not one JSON object in UTF-8
+	BadCloudEvent  Code = "bad-cloudevent"  // of another version or format, or without type, source or id
+	UnknownType    Code = "unknown-type"    // a CloudEvent that means none of the eight topics
 	WrongType      Code = "wrong-type"      // a known field has another JSON type
 	MissingField   Code = "missing-field"   // a field that is needed is absent or null
 	BadContact     Code = "bad-contact"     // not 1 to 200 bytes of UTF-8

@@ -41,6 +41,9 @@ func (r *Result) read(rec Record) (claim, Code) {
 		return claim{}, code
 	}
 	c := claim{topic: at.topic, stood: at, kafkaTime: kafkaTime, at: kafkaTime}
+	if means, ok := rec.Headers["rollcall-means"]; ok && rec.Topic == topicInbox {
+		c.topic = means // it stood in a topic of others, and was translated from there
+	}
 	if _, ok := required[c.topic]; !ok {
 		return c, UnknownTopic
 	}
@@ -72,14 +75,13 @@ func (c *claim) parse(rec Record) (map[string]any, Code) {
 	if len(rec.Value) > maxValue {
 		return nil, TooLarge
 	}
-	fields, code := object(rec.Value)
+	read := func(rec Record) (map[string]any, Code) { return object(rec.Value) }
+	if isCloudEvent(rec) {
+		read = c.cloudEvent
+	}
+	fields, code := read(rec)
 	if code != "" {
 		return nil, code
-	}
-	if isCloudEvent(rec) {
-		if fields, code = c.unwrap(rec, fields); code != "" {
-			return nil, code
-		}
 	}
 	maps.DeleteFunc(fields, func(_ string, v any) bool { return v == nil })
 	if code := checkTypes(c.topic, fields); code != "" {
@@ -91,6 +93,14 @@ func (c *claim) parse(rec Record) (map[string]any, Code) {
 		}
 	}
 	return fields, ""
+}
+
+func marshal(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // it was JSON
+	}
+	return data
 }
 
 // object reads exactly one JSON object. The last of equal names wins.

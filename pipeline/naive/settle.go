@@ -10,7 +10,7 @@ import (
 // settle works out what is true of every contact that exists.
 func (t *tenant) settle() {
 	for id, e := range t.said {
-		if p, ok := e.profile(); ok {
+		if p, ok := t.profile(e); ok {
 			t.contacts[id] = t.contact(e, p)
 		}
 	}
@@ -28,22 +28,26 @@ func (t *tenant) contact(e *evidence, profile claim) contact {
 }
 
 // profile returns the latest contacts record that no erasure took away.
-func (e *evidence) profile() (claim, bool) {
+func (t *tenant) profile(e *evidence) (claim, bool) {
 	var latest claim
 	found := false
 	for _, p := range e.profiles {
-		if p.kafkaTime > e.erased && (!found || compareProfiles(p, latest) > 0) {
+		if p.kafkaTime > e.erased && (!found || t.compareProfiles(p, latest) > 0) {
 			latest, found = p, true
 		}
 	}
 	return latest, found
 }
 
-func compareProfiles(a, b claim) int {
+// compareProfiles orders by Kafka time, partition and offset. Records of two
+// topics can have all three in common: then a valid phone is the later, and of
+// valid ones that of the later country in the alphabet.
+func (t *tenant) compareProfiles(a, b claim) int {
 	return cmp.Or(
 		cmp.Compare(a.kafkaTime, b.kafkaTime),
 		cmp.Compare(a.stood.partition, b.stood.partition),
 		cmp.Compare(a.stood.offset, b.stood.offset),
+		cmp.Compare(t.phone(a).country, t.phone(b).country), // empty if not valid
 	)
 }
 
