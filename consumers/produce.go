@@ -183,6 +183,10 @@ func (w *partitionWrite) write(ctx context.Context, indexes []int) error {
 	return nil
 }
 
+// retriesInSilence is how often a write may fail, in a second and a half or so,
+// before that is told. Leaders move in less.
+const retriesInSilence = 6
+
 // writeBatch sends one request until it succeeds, in halves if the topic
 // doesn't take it whole.
 func (w *partitionWrite) writeBatch(ctx context.Context, indexes []int) error {
@@ -196,6 +200,9 @@ func (w *partitionWrite) writeBatch(ctx context.Context, indexes []int) error {
 			return nil
 		}
 		w.p.c.Stats.ProduceErrors.Add(1)
+		if n == retriesInSilence {
+			w.p.c.cfg.Log.Warn("writing fails, will be retried", "partition", w.tp.String(), "messages", len(indexes), "err", err)
+		}
 		switch half := len(indexes) / 2; {
 		case !errors.Is(err, kafka.MessageSizeTooLarge):
 		case half == 0:

@@ -44,7 +44,7 @@ func newClusterOf(t *testing.T, redis *servers.Server, kafka *servers.KafkaClust
 	t.Helper()
 	c := &cluster{t: t, patience: 4 * time.Minute, kcatPath: servers.Kcat(t), redis: redis, kafka: kafka}
 	t.Logf("integration: kcat at %s", c.kcatPath)
-	client, err := consumers.Open(consumers.Config{Brokers: []string{c.kafka.Addr()}, ClientID: "rollcall-tests"})
+	client, err := consumers.Open(consumers.Config{Brokers: strings.Split(c.kafka.Addr(), ","), ClientID: "rollcall-tests"})
 	must(t, err)
 	t.Cleanup(client.Close)
 	c.client = client

@@ -41,9 +41,9 @@ func (a tenant) naive(t *testing.T) naive.Account {
 	return n
 }
 
-// log reads what producers wrote, as it lies in Kafka: with Kafka's times,
-// partitions and offsets. Records that keep refuses are left out.
-func (c *cluster) log(keep func(*consumers.Record) bool) []naive.Record {
+// log reads topics as they lie in Kafka: with Kafka's times, partitions and
+// offsets. Records that keep refuses are left out.
+func (c *cluster) log(keep func(*consumers.Record) bool, topics ...string) []naive.Record {
 	c.t.Helper()
 	var (
 		all  []naive.Record
@@ -72,7 +72,7 @@ func (c *cluster) log(keep func(*consumers.Record) bool) []naive.Record {
 			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time,
 			Key: clone(r.Key), Value: clone(r.Value), Headers: headers,
 		})
-	}, producersTopics...)
+	}, topics...)
 	return all
 }
 
@@ -82,7 +82,7 @@ func (c *cluster) expect(tenants []tenant, partitions int32, keep func(*consumer
 	c.t.Helper()
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	began := time.Now()
-	w := naive.World{Partitions: partitions, Records: c.log(keep)}
+	w := naive.World{Partitions: partitions, Records: c.log(keep, producersTopics...)}
 	for _, a := range tenants {
 		w.Accounts = append(w.Accounts, a.naive(c.t))
 	}
