@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -121,7 +123,7 @@ type Write struct {
 type Commit struct {
 	Checkpoint []byte   // encoded
 	Entry      []byte   // sealed changelog entry
-	Writes     []Write  // grouped by account
+	Writes     []Write  // in any order of accounts; those of one in the order in which they are done
 	Dropped    []string // accounts to delete, none of them in Writes
 	KeepFrom   uint64   // the changelog forgets entries before this seq; 0: keeps all
 }
@@ -143,6 +145,8 @@ func (p *Partition) Commit(ctx context.Context, c *Commit) error {
 	args := make([]any, 0, 6+2*len(c.Writes)+8)
 	args = append(args, p.generation, p.nonce, strconv.FormatUint(p.seq+1, 10), c.Checkpoint, c.Entry,
 		strconv.FormatUint(c.KeepFrom, 10))
+	// The script counts the fragments of each account once.
+	slices.SortStableFunc(c.Writes, func(a, b Write) int { return strings.Compare(a.Account, b.Account) })
 	for i := 0; i < len(c.Writes); {
 		account, n := c.Writes[i].Account, i
 		for n < len(c.Writes) && c.Writes[n].Account == account {

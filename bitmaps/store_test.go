@@ -21,6 +21,8 @@ func TestStore(t *testing.T) {
 		"a commit is one step":               testCommit,
 		"opening raises the generation":      testOpen,
 		"opening refuses what it can't read": testOpenRefuses,
+		"accounts in any order are counted":  testMixedWrites,
+		"a replacement is one step":          testReplace,
 		"a fenced writer changes nothing":    testFenced,
 		"a fenced writer resets nothing":     testFencedReset,
 		"a conflict changes nothing":         testConflict,
@@ -63,7 +65,7 @@ func testCommit(t *testing.T, f *fixture) {
 	want := Checkpoint{
 		Definitions: 3, Lineage: "l", Offsets: []Offset{{"sms.sent", partition, 5, 9}},
 		Outcomes: [Outcomes]int64{1, 2, 3, 4, 5, 6, 7}, Reasons: map[string]int64{"not-json": 4}, Metadata: "v",
-		Writer: "w", Seq: 3, Lost: []Loss{{"sms.sent", partition, 9, 12}},
+		Writer: "w", Seq: 3, Lost: []Loss{{"sms.sent", partition, 9, 12}}, Rebuilt: "r-1",
 	}
 	entry := encodeOps([]Op{{Code: OpAccount, Name: "acme"}})
 	f.must(p.Commit(f.ctx, &Commit{Checkpoint: want.Encode(), Entry: entry, Writes: []Write{
