@@ -51,8 +51,9 @@ simulate: ## simulate N=1000 random histories with misfortunes, half of them new
 mutate: ## switch safeguards off, one at a time: simulations must find each
 	$(GO) test -count=1 -timeout 20m ./pipeline -run TestMutations -mutations
 
-long: ## the tests with real servers that take minutes: crashes, memory, Redis Cluster, shutdown, a small soak
-	$(GO) test -count=1 -timeout 15m ./integration -run 'TestCrashes|TestMemoryIsBounded|TestRebuild|TestRedisCluster|TestShutdown|TestSoak' -long
+long: ## the tests with real servers that take minutes: crashes, faults by name, memory, Redis Cluster, shutdown, a small soak
+	$(GO) test -count=1 -timeout 20m ./integration \
+		-run 'TestCrashes|TestLossAccepted|TestMemoryIsBounded|TestOpenTransaction|TestOwnTopicsDown|TestRebuild|TestRedisCluster|TestRedisRefuses|TestShutdown|TestSoak|TestVerify' -long
 
 soak: ## kill processes, Redis and brokers KILLS=200 times at random, while records flow
 	$(GO) test -count=1 -timeout 5h ./integration -run TestSoak -v -long -kills $(KILLS)

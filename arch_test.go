@@ -89,7 +89,7 @@ func TestLibrariesStayBehindTheirSeams(t *testing.T) {
 // imports lists what packages may import of ours.
 var imports = map[string][]string{
 	"rollcall/pipeline": {"rollcall/bitmaps", "rollcall/consumers", "rollcall/pipeline/catalog", "rollcall/pipeline/cloudevents",
-		"rollcall/pipeline/inputs", "rollcall/pipeline/segment"},
+		"rollcall/pipeline/inputs", "rollcall/pipeline/naive", "rollcall/pipeline/segment"},
 	"rollcall/pipeline/cloudevents": {"rollcall/consumers"},
 	"rollcall/pipeline/inputs":      {"rollcall/consumers", "rollcall/pipeline/cloudevents"},
 	"rollcall/pipeline/catalog":     {"rollcall/pipeline/segment"},

@@ -164,7 +164,7 @@ func newBench(t *testing.T, configure ...func(*Config)) *bench {
 	t.Cleanup(func() { stop(); running.Wait() })
 
 	config := Config{
-		Catalog: c, Definitions: b.log, Views: b.views, Eraser: b.eraser, Registry: prometheus.NewRegistry(),
+		Catalog: c, Definitions: b.log, Views: b.views, Eraser: b.eraser, Verifier: &fakeVerifier{}, Registry: prometheus.NewRegistry(),
 		OperatorToken: operatorToken, ComposeWait: 50 * time.Millisecond, KeepAlive: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(b.logged, nil)),
 	}

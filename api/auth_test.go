@@ -36,6 +36,7 @@ var calls = []struct {
 	{"GET", "/v1/rebuilds/r-1", "", operator, 200},
 	{"DELETE", "/v1/rebuilds/r-1", "", operator, 204},
 	{"POST", "/v1/rebuilds", `{}`, operator, 201},
+	{"POST", "/v1/verifications", `{"account":"acme"}`, operator, 200},
 	{"POST", "/v1/losses", `{"topic":"sms.sent","partition":3,"from":7,"to":9}`, operator, 204},
 }
 

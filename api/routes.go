@@ -49,6 +49,7 @@ func (s *Server) routes() {
 	handle(s, operator, get("list-rebuilds", "/v1/rebuilds", "All rebuilds, the newest first"), s.listRebuilds)
 	handle(s, operator, get("get-rebuild", "/v1/rebuilds/{id}", "How a rebuild stands, and what differs"), s.getRebuild)
 	handle(s, operator, del("cancel-rebuild", "/v1/rebuilds/{id}", "Have the partitions that are not done give up"), s.cancelRebuild)
+	handle(s, operator, verification(body(post("verify", "/v1/verifications", "Recompute from the log what the state should be, and tell what differs", 200), maxCheckBody)), s.verify)
 	handle(s, writer, get("list-tokens", "/v1/tokens", "The account's tokens, without their secrets"), s.listTokens)
 	handle(s, writer, body(post("create-token", "/v1/tokens", "Create a token; its secret is shown this once", 201), maxBody), s.createToken)
 	handle(s, writer, del("revoke-token", "/v1/tokens/{id}", "Revoke a token"), s.revokeToken)
@@ -116,6 +117,12 @@ func unchecked(op huma.Operation, limit int64) huma.Operation {
 func ndjson(op huma.Operation) huma.Operation {
 	return streams(op, "application/x-ndjson", `Lines {"contact": "..."}, some with a "cursor" from which to go on. `+
 		`The last line is {"end": {"count", "cursor", "freshness"}}: without it the list is cut off.`)
+}
+
+func verification(op huma.Operation) huma.Operation {
+	return streams(op, "application/x-ndjson", `Lines {"difference": {...}} and {"progress": {...}}. `+
+		`The last line is {"end": {"partitions", "records", "contacts", "memberships", "differences", "position", "notes"}}, `+
+		`or {"failed": PROBLEM}: without either the verification is cut off.`)
 }
 
 func events(op huma.Operation) huma.Operation {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,6 +29,7 @@ type Config struct {
 	Definitions Definitions
 	Views       Views
 	Eraser      Eraser
+	Verifier    Verifier
 	Registry    *prometheus.Registry // takes the server's metrics; shown at /metrics
 
 	// Ready names what is missing before the process is ready; none: it is.
@@ -90,6 +92,8 @@ type Server struct {
 
 	streams  *limiter
 	requests *limiter
+
+	verifying sync.Mutex // held while a verification is under way
 
 	draining context.Context // ends when the server shuts down, and with it all streams of events
 	drain    context.CancelFunc

@@ -254,7 +254,7 @@ func (n *Node) serveAPI(ctx context.Context, g *errgroup.Group) error {
 	server, err := api.New(api.Config{
 		Catalog: n.catalog, Definitions: n.log, Views: status{n.view, n}, Eraser: n.kafka, Registry: n.registry,
 		Ready: n.Missing, OperatorToken: n.cfg.OperatorToken, Tokenless: n.cfg.Tokenless, Version: n.cfg.Version,
-		Streams: n.cfg.Streams,
+		Streams: n.cfg.Streams, Verifier: n.verifier(),
 	})
 	if err != nil {
 		return err
@@ -271,6 +271,12 @@ func (n *Node) serveAPI(ctx context.Context, g *errgroup.Group) error {
 		return nil
 	})
 	return nil
+}
+
+func (n *Node) verifier() pipeline.Verifier {
+	return pipeline.Verifier{
+		Partitions: n.kafka.partitions, Store: n.store, Log: n.kafka, Watermarks: n.kafka.Watermarks, Now: time.Now,
+	}
 }
 
 // serve runs one partition, and remembers what keeps it from going on.

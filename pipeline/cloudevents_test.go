@@ -183,7 +183,7 @@ func TestCloudEventsLikeNaive(t *testing.T) {
 		r := drawCloudEvent(rt)
 		e, code := judged(&r)
 		codes[code]++
-		seen := plain(r)
+		seen := plainRecord(&r)
 		seen.Time = r.Time
 		want := naive.Fold(naive.World{Partitions: 1, Accounts: []naive.Account{fuzzAccount}, Records: []naive.Record{seen}}, fuzzNow)
 		if got := want.Outcomes[0].Code; !sameCode(code, got) {

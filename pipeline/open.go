@@ -100,7 +100,7 @@ func (t *Task) reset(ctx context.Context) {
 // those of then.
 func (t *Task) define(ctx context.Context) error {
 	needed := max(t.checkpoint.Definitions, t.state.composedFor())
-	if t.Catalog.Offset() < needed {
+	if t.Catalog.Offset() < needed || t.state.hasUnknown() { // an account may be newer than what is known, and not deleted
 		if err := t.CatchUp(ctx); err != nil {
 			return err
 		}
@@ -122,7 +122,7 @@ func (t *Task) beginAnew(ctx context.Context) error {
 	if err := t.held.Reset(ctx); err != nil {
 		return err
 	}
-	t.checkpoint = bitmaps.Checkpoint{Lineage: t.held.Nonce(), Changelog: t.held.Seq(), Reasons: map[string]int64{}}
+	t.checkpoint = bitmaps.Checkpoint{Lineage: t.held.Nonce(), Changelog: t.held.Seq(), Metadata: phoneMetadata, Reasons: map[string]int64{}}
 	if r, ok := t.Catalog.Rebuild(); ok {
 		t.checkpoint.Rebuilt = r.ID // which this is
 	}

@@ -1,11 +1,25 @@
 package pipeline
 
 import (
+	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
 )
+
+// phoneMetadata names the version of what says which phones are valid.
+var phoneMetadata = func() string {
+	const library = "github.com/nyaruka/phonenumbers"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			if dep.Path == library {
+				return library + " " + dep.Version
+			}
+		}
+	}
+	return library
+}()
 
 // country is a small number for an ISO 3166-1 code; 0 is none. The numbers
 // hold within a process: what is stored is the code.

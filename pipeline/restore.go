@@ -80,6 +80,9 @@ func (s *state) readFragments(ctx context.Context, store *bitmaps.Store, partiti
 func (s *state) redo(e *bitmaps.Entry, at *bitmaps.Head) error {
 	later := e.Seq > at.Seq
 	s.seq = e.Seq
+	if e.Seq > at.Seq+1 {
+		return fmt.Errorf("%w: entry %d follows %d", errBehind, e.Seq, at.Seq)
+	}
 	if e.Nonce != "" {
 		if later && e.Before != at.Nonce {
 			return errBehind
@@ -281,6 +284,16 @@ func (s *state) outdated() bool {
 			if p.plan.version < a.def.Version {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// hasUnknown tells whether the definitions do not know some account.
+func (s *state) hasUnknown() bool {
+	for id := range s.accounts {
+		if s.definition(id) == nil {
+			return true
 		}
 	}
 	return false

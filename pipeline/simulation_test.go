@@ -87,6 +87,8 @@ var failed = []uint64{
 	4135,                // a view that went back with Redis, and was called fresh
 	4289,                // as 718
 	575,                 // erased while a segment's column stayed behind, and the segment came back
+	7051,                // an account taken for deleted by a process that did not know it yet, and its erasures with it
+	1795474885044133536, // fragments of an account that were counted twice in a commit of several accounts
 	8535,                // settled by newer definitions than the state stood for
 	1795463761128197852, // changes published when a clock was ahead, regained when it was not
 }
@@ -147,6 +149,7 @@ func simulate(t *testing.T, seed uint64, o options) {
 			world := s.world(hist.World(i + 1).Accounts)
 			s.compare(world.Accounts, naive.Fold(world, s.now), s.processes...)
 			s.compareIgnored()
+			s.verify(s.processes[0], VerifyQuery{})
 		}
 		if t.Failed() {
 			t.Fatalf("seed %d, step %d of %d", seed, i+1, len(hist.Steps))
@@ -442,7 +445,7 @@ func (s *simulation) world(accounts []naive.Account) naive.World {
 	for _, topic := range sourceTopics[:8] {
 		for q := range 2 * s.partitions {
 			for _, r := range s.log.of(consumers.TopicPartition{Topic: topic, Partition: q}) {
-				w.Records = append(w.Records, plain(r))
+				w.Records = append(w.Records, plainRecord(&r))
 			}
 		}
 	}
@@ -459,16 +462,6 @@ func (s *simulation) compareIgnored() {
 	if n != s.partner.ignored {
 		s.t.Errorf("%d records were ignored, want %d", n, s.partner.ignored)
 	}
-}
-
-// plain is a record as package naive has it.
-func plain(r consumers.Record) naive.Record {
-	n := naive.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value,
-		Headers: map[string]string{}}
-	for _, h := range r.Headers() {
-		n.Headers[h.Key] = string(h.Value)
-	}
-	return n
 }
 
 // replay runs the simulation that -seed and the other flags name.

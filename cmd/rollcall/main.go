@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,6 +25,7 @@ type cli struct {
 	Tokens   tokenCmd    `cmd:"" name:"token" help:"Tokens of the account."`
 	Erase    eraseCmd    `cmd:"" help:"Erase a contact everywhere."`
 	Generate generateCmd `cmd:"" help:"Write realistic records to Kafka, for demos and load."`
+	Verify   verifyCmd   `cmd:"" help:"Recompute from the log what the state should be, and print what differs (takes the operator's token)."`
 	Loss     lossCmd     `cmd:"" help:"What Kafka has lost (takes the operator's token)."`
 	Rebuild  rebuildCmd  `cmd:"" help:"Make the state anew from the log, and compare (takes the operator's token)."`
 	Status   statusCmd   `cmd:"" help:"Freshness, lag, and what became of the records."`
@@ -41,6 +43,17 @@ func main() {
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// exitCode is 1, unless an error has one of its own.
+func exitCode(err error) int {
+	if coded, ok := errors.AsType[interface {
+		error
+		ExitCode() int
+	}](err); ok {
+		return coded.ExitCode()
+	}
+	return 1
 }
 
 // run is main without the process: it returns the exit code.
@@ -66,7 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	s := &session{ctx: ctx, connection: c.connection, stdout: stdout, stderr: stderr}
 	if err := command.Run(s); err != nil {
 		complain(stderr, err)
-		return 1
+		return exitCode(err)
 	}
 	return 0
 }

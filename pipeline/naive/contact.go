@@ -22,8 +22,8 @@ type tenant struct {
 
 // evidence is everything the log says of one contact, in no order.
 type evidence struct {
-	erased   int64 // the latest erasure, ms, or never
-	events   map[event]bool
+	erased   int64          // the latest erasure, ms, or never
+	events   map[event]bool // true: reported where it belongs
 	consents []claim
 	lists    []claim
 	profiles []claim
@@ -36,8 +36,14 @@ const never = math.MinInt64
 type contact struct {
 	phone   phone
 	consent consent
-	lists   map[list]bool
+	lists   map[list]listed
 	events  []event
+}
+
+// listed is what was said last of a contact and a list.
+type listed struct {
+	at     int64 // ms
+	member bool
 }
 
 // event is a behaviour of a contact. Equal ones are one.
@@ -68,21 +74,19 @@ func (c consent) String() string {
 	return [...]string{"unknown", "opted in", "opted out"}[c]
 }
 
-func newTenant(a Account, now time.Time) *tenant {
+func newTenant(a Account) *tenant {
+	return &tenant{Account: a, zone: zoneOf(a), said: map[string]*evidence{}, phones: map[[2]string]phone{}}
+}
+
+// redefine takes other definitions over, and another moment.
+func (t *tenant) redefine(a Account, now time.Time) {
 	if a.RetentionDays == 0 {
 		a.RetentionDays = 730
 	}
-	t := &tenant{
-		Account:  a,
-		zone:     zoneOf(a),
-		said:     map[string]*evidence{},
-		contacts: map[string]contact{},
-		memo:     map[string]map[string]bool{},
-		phones:   map[[2]string]phone{},
-	}
+	t.Account, t.zone = a, zoneOf(a)
+	t.contacts, t.memo = map[string]contact{}, map[string]map[string]bool{}
 	t.today = day(now.UnixMilli(), t.zone)
 	t.firstDay = t.today - segment.Date(a.RetentionDays)
-	return t
 }
 
 func (t *tenant) evidence(contact string) *evidence {
@@ -94,8 +98,9 @@ func (t *tenant) evidence(contact string) *evidence {
 	return e
 }
 
-// take adds a claim to what is said of its contact.
-func (t *tenant) take(c claim) {
+// take adds a claim to what is said of its contact. It is a repeat if it is a
+// behaviour that was reported before, where it belongs.
+func (t *tenant) take(c claim, misplaced bool) (repeat bool) {
 	e := t.evidence(c.contact)
 	switch {
 	case c.erase:
@@ -107,8 +112,11 @@ func (t *tenant) take(c claim) {
 	case c.topic == topicOptedIn, c.topic == topicOptedOut:
 		e.consents = append(e.consents, c)
 	default:
-		e.events[t.event(c)] = true
+		ev := t.event(c)
+		repeat = e.events[ev]
+		e.events[ev] = repeat || !misplaced
 	}
+	return repeat
 }
 
 func (e *evidence) erase(at int64) { e.erased = max(e.erased, at) }

@@ -37,8 +37,8 @@ func (r *Result) Dump(account, id string) string {
 func (c contact) dump(b *strings.Builder) {
 	fmt.Fprintf(b, "phone valid %t, country %q, consent %s\n", c.phone.valid, c.phone.country, c.consent)
 	var lines []string
-	for l, member := range c.lists {
-		lines = append(lines, fmt.Sprintf("list %s %q: %t\n", l.kind, l.name, member))
+	for l, said := range c.lists {
+		lines = append(lines, fmt.Sprintf("list %s %q: %t\n", l.kind, l.name, said.member))
 	}
 	for _, e := range c.events {
 		lines = append(lines, fmt.Sprintf("counts: %s %s %q %+v\n",

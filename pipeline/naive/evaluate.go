@@ -37,11 +37,11 @@ func (t *tenant) isIn(id string, kind segment.Kind, name string) bool {
 	case segment.AllContacts:
 		return true
 	case segment.List:
-		return t.contacts[id].lists[list{"marketing", name}]
+		return t.contacts[id].lists[list{"marketing", name}].member
 	case segment.Form:
-		return t.contacts[id].lists[list{"form", name}]
+		return t.contacts[id].lists[list{"form", name}].member
 	case segment.Webinar:
-		return t.contacts[id].lists[list{"webinar", name}]
+		return t.contacts[id].lists[list{"webinar", name}].member
 	case segment.Segment:
 		return t.members(name)[id]
 	}

@@ -143,8 +143,8 @@ func TestErasureInEveryOrder(t *testing.T) {
 		expect(t, how, ok, true)
 		expect(t, how+": phone", c.phone.valid, false)
 		expect(t, how+": consent", c.consent, unknown)
-		expect(t, how+": erased list", c.lists[list{"form", "x"}], false)
-		expect(t, how+": later list", c.lists[list{"form", "y"}], true)
+		expect(t, how+": erased list", c.lists[list{"form", "x"}].member, false)
+		expect(t, how+": later list", c.lists[list{"form", "y"}].member, true)
 		expect(t, how+": events", len(c.events) == 1 && c.events[0].behaviour == segment.Replied, true)
 	}
 	check("by tombstone")

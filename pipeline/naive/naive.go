@@ -57,29 +57,55 @@ type Result struct {
 	// Outcomes has one entry for each of World.Records, in its order.
 	Outcomes []Outcome
 
+	world   World // without records and erasures
 	tenants map[string]*tenant
 }
 
 // Fold recomputes everything as of now. It panics if an account's time zone
 // doesn't exist: such an account is never accepted.
 func Fold(w World, now time.Time) *Result {
-	r := &Result{tenants: map[string]*tenant{}}
-	for _, a := range w.Accounts {
-		r.tenants[a.ID] = newTenant(a, now)
-	}
-	seen := map[repeatKey]bool{}
+	r := Begin(w)
 	for _, rec := range w.Records {
-		r.Outcomes = append(r.Outcomes, r.gather(rec, w, seen))
+		r.Outcomes = append(r.Outcomes, r.Take(rec))
 	}
 	for _, e := range w.Erasures {
-		if t := r.tenants[e.Account]; t != nil {
-			t.evidence(e.Contact).erase(e.Time)
-		}
+		r.Erase(e)
 	}
-	for _, t := range r.tenants {
-		t.settle()
+	for _, a := range w.Accounts {
+		r.Settle(a, now)
 	}
 	return r
+}
+
+// Begin is for a world with more records than fit into memory: Take and Erase
+// tell of them one by one, those of w apart, and Settle says what is true then.
+func Begin(w World) *Result {
+	r := &Result{tenants: map[string]*tenant{}}
+	for _, a := range w.Accounts {
+		r.tenants[a.ID] = newTenant(a)
+	}
+	w.Records, w.Erasures = nil, nil
+	r.world = w
+	return r
+}
+
+// Take adds a record, of which nothing is kept but what it says.
+func (r *Result) Take(rec Record) Outcome { return r.gather(rec) }
+
+// Erase adds an erasure.
+func (r *Result) Erase(e Erasure) {
+	if t := r.tenants[e.Account]; t != nil {
+		t.evidence(e.Contact).erase(e.Time)
+	}
+}
+
+// Settle works out what is true of one of the accounts as of now, with the
+// definitions of a. It may be called again, for another moment.
+func (r *Result) Settle(a Account, now time.Time) {
+	if t := r.tenants[a.ID]; t != nil {
+		t.redefine(a, now)
+		t.settle()
+	}
 }
 
 // Contacts returns the sorted ids of the account's existing contacts.

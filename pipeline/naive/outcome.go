@@ -48,38 +48,26 @@ const (
 	ImpossibleTime Code = "impossible-time" // before 2000, or too far ahead of the Kafka time
 )
 
-// repeatKey is what two reports of one behaviour have in common.
-type repeatKey struct {
-	account, contact string
-	event            event
-}
-
 // gather takes a record into the evidence about its contact.
-func (r *Result) gather(rec Record, w World, seen map[repeatKey]bool) Outcome {
+func (r *Result) gather(rec Record) Outcome {
 	c, code := r.read(rec)
 	if code != "" && !lateOptOut(c, code) {
 		return Outcome{DeadLettered, code}
 	}
 	key := c.account + "/" + c.contact
-	misplaced := string(rec.Key) != key || rec.Partition != Partition([]byte(key), w.Partitions)
-	t := r.tenants[c.account]
-	if !misplaced || !w.Alone {
-		t.take(c)
+	misplaced := string(rec.Key) != key || rec.Partition != Partition([]byte(key), r.world.Partitions)
+	repeat := false
+	if !misplaced || !r.world.Alone {
+		repeat = r.tenants[c.account].take(c, misplaced)
 	}
-	if code != "" {
+	switch {
+	case code != "" && rec.Headers["rollcall-error-code"] == "": // else it was one where it first stood
 		return Outcome{DeadLettered, code}
-	}
-	if misplaced {
+	case misplaced:
 		return Outcome{Verdict: Forwarded}
-	}
-	if !isBehaviour(c.topic) {
-		return Outcome{Verdict: Applied}
-	}
-	k := repeatKey{c.account, c.contact, t.event(c)}
-	if seen[k] {
+	case repeat:
 		return Outcome{Verdict: Repeated}
 	}
-	seen[k] = true
 	return Outcome{Verdict: Applied}
 }
 

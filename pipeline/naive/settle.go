@@ -17,14 +17,22 @@ func (t *tenant) settle() {
 }
 
 func (t *tenant) contact(e *evidence, profile claim) contact {
-	c := contact{phone: t.phone(profile), consent: e.consent(), lists: e.memberships()}
+	said, _ := e.consent()
+	return contact{phone: t.phone(profile), consent: said, lists: e.memberships(), events: t.kept(e)}
+}
+
+// kept are the events that no erasure took away and that are not too old.
+func (t *tenant) kept(e *evidence) (kept []event) {
 	for ev := range e.events {
-		erased := e.erased != never && ev.day <= day(e.erased, t.zone)
-		if !erased && ev.day >= t.firstDay {
-			c.events = append(c.events, ev)
+		if !t.erased(e, ev) && ev.day >= t.firstDay {
+			kept = append(kept, ev)
 		}
 	}
-	return c
+	return kept
+}
+
+func (t *tenant) erased(e *evidence, ev event) bool {
+	return e.erased != never && ev.day <= day(e.erased, t.zone)
 }
 
 // profile returns the latest contacts record that no erasure took away.
@@ -51,9 +59,8 @@ func (t *tenant) compareProfiles(a, b claim) int {
 	)
 }
 
-// consent is the last writer's word; of equal times the opt-out's.
-func (e *evidence) consent() consent {
-	state, last := unknown, int64(0)
+// consent is the last writer's word, and of when; of equal times the opt-out's.
+func (e *evidence) consent() (state consent, last int64) {
 	for _, c := range e.consents {
 		out := c.topic == topicOptedOut
 		switch {
@@ -64,22 +71,21 @@ func (e *evidence) consent() consent {
 			state, last = optedIn, c.at
 		}
 	}
-	return state
+	return state, last
 }
 
 // memberships is the last writer's word for each list; of equal times, not a member.
-func (e *evidence) memberships() map[list]bool {
-	members := map[list]bool{}
-	last := map[list]int64{}
+func (e *evidence) memberships() map[list]listed {
+	last := map[list]listed{}
 	for _, c := range e.lists {
-		at, known := last[c.list]
+		before, known := last[c.list]
 		switch {
 		case c.at <= e.erased:
-		case !known || c.at > at || c.at == at && !c.member:
-			members[c.list], last[c.list] = c.member, c.at
+		case !known || c.at > before.at || c.at == before.at && !c.member:
+			last[c.list] = listed{c.at, c.member}
 		}
 	}
-	return members
+	return last
 }
 
 // phone is what is known of a telephone number.
