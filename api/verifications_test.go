@@ -9,9 +9,10 @@ import (
 
 // fakeVerifier tells of a difference, and of the end unless it fails.
 type fakeVerifier struct {
-	err   error
-	asked VerifyQuery
-	hold  chan struct{} // if not nil, it waits until this is closed
+	err     error
+	asked   VerifyQuery
+	entered chan struct{} // if not nil, closed when it begins, to wait for hold
+	hold    chan struct{}
 }
 
 func (f *fakeVerifier) Verify(ctx context.Context, q VerifyQuery, tell func(VerifyLine) error) error {
@@ -19,7 +20,8 @@ func (f *fakeVerifier) Verify(ctx context.Context, q VerifyQuery, tell func(Veri
 	if err := tell(VerifyLine{Difference: &VerifyDifference{Kind: "member", Contact: "<3>"}}); err != nil {
 		return err
 	}
-	if f.hold != nil {
+	if f.entered != nil {
+		close(f.entered)
 		<-f.hold
 	}
 	if f.err != nil {
@@ -64,13 +66,11 @@ func TestVerifications(t *testing.T) {
 
 // A process verifies one thing at a time.
 func TestVerificationsTakeTurns(t *testing.T) {
-	f := &fakeVerifier{hold: make(chan struct{})}
+	f := &fakeVerifier{entered: make(chan struct{}), hold: make(chan struct{})}
 	b := newBench(t, func(c *Config) { c.Verifier = f })
 	first := make(chan answer)
 	go func() { first <- b.ask("POST", "/v1/verifications", operatorToken, `{}`) }()
-	for b.server.verifying.TryLock() {
-		b.server.verifying.Unlock()
-	}
+	<-f.entered
 	if got := b.ask("POST", "/v1/verifications", operatorToken, `{}`); got.status != 503 || got.problem() != "busy" {
 		t.Errorf("a second one is answered %d %s", got.status, got.body)
 	}
