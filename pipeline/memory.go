@@ -47,7 +47,7 @@ func publishedKey(partition int32) string         { return "published/" + strcon
 // recall reads what Kafka remembers. What somebody else wrote there is passed over.
 func (t *Task) recall(ctx context.Context) error {
 	t.memory = memory{begun: map[consumers.TopicPartition]int64{}}
-	t.out = outbox{silent: t.Silent, done: map[consumers.TopicPartition]int64{}, reached: map[consumers.TopicPartition]int64{}}
+	t.out = outbox{partition: t.partition, silent: t.Silent, done: map[consumers.TopicPartition]int64{}, reached: map[consumers.TopicPartition]int64{}}
 	_, err := t.Log.ReadAll(ctx, consumers.TopicPartition{Topic: TopicProgress, Partition: t.partition}, -1,
 		func(r *consumers.Record) error {
 			if err := t.recallOne(r.Key, r.Value); err != nil {

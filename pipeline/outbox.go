@@ -25,11 +25,12 @@ const (
 // what could not be recomputed if it were lost. How far that was done is
 // written last, so that a state that is folded anew writes none of it again.
 type outbox struct {
-	messages []consumers.Message
-	done     map[consumers.TopicPartition]int64 // as Kafka remembers: below, all is written
-	reached  map[consumers.TopicPartition]int64 // with the messages of this batch
-	silent   bool                               // somebody else writes it
-	keyBuf   []byte
+	partition int32 // of the task
+	messages  []consumers.Message
+	done      map[consumers.TopicPartition]int64 // as Kafka remembers: below, all is written
+	reached   map[consumers.TopicPartition]int64 // with the messages of this batch
+	silent    bool                               // somebody else writes it
+	keyBuf    []byte
 }
 
 func (o *outbox) reset() {
@@ -61,7 +62,7 @@ func (o *outbox) pass(r *consumers.Record) bool {
 
 func (o *outbox) deadLetter(r *consumers.Record, code Code) {
 	o.add(r, consumers.Message{
-		Topic: TopicDeadLetters, Partition: r.Partition, Key: r.Key, Value: r.Value,
+		Topic: TopicDeadLetters, Partition: o.partition, Key: r.Key, Value: r.Value,
 		Headers: append(r.Headers(),
 			header(headerErrorCode, string(code)),
 			header(headerErrorTopic, r.Topic),

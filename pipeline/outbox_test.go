@@ -19,6 +19,17 @@ func headersOf(r *consumers.Record) map[string]string {
 	return m
 }
 
+// A topic may have more partitions than the topic of dead letters.
+func TestDeadLetterOfAWiderTopic(t *testing.T) {
+	w := newWorld(t, 3)
+	w.write(TopicSent, 5, "key", []byte("garbage"))
+	w.settle()
+	letters := w.deadLetters()
+	if len(letters) != 1 || letters[0].Partition != 2 || headersOf(&letters[0])["rollcall-error-partition"] != "5" {
+		t.Errorf("dead letters: %+v", letters)
+	}
+}
+
 // A dead letter has the record's bytes and headers, and says where it stood and why.
 func TestDeadLetter(t *testing.T) {
 	w := newWorld(t, 3)
