@@ -34,7 +34,7 @@ var safeguards = map[string][]edit{
 	},
 	"the count of fragments":         {{"../bitmaps/census.go", "if n != got[i].Val() {", "if false {"}},
 	"the chain of writers":           {{"replica.go", "case e.Checkpoint.Writer != r.nonce:", "case false:"}},
-	"definitions of then":            {{"open.go", "if t.Catalog.Offset() < needed {", "if false {"}, {"open.go", "at < needed {", "at < 0 {"}},
+	"definitions of then":            {{"open.go", "if t.Catalog.Offset() < needed || t.state.hasUnknown() {", "if false {"}, {"open.go", "at < needed {", "at < 0 {"}},
 	"publishing what Redis has only": {{"publish.go", "if err := p.holds(ctx, upTo); err != nil {", "if err := error(nil); err != nil {"}},
 }
 
