@@ -145,6 +145,7 @@ type bench struct {
 	http    *httptest.Server
 	views   *fakeViews
 	eraser  *fakeEraser
+	letters fakeLetters
 	catalog *catalog.Catalog
 	log     *catalog.Log
 	logged  *bytes.Buffer
@@ -164,7 +165,8 @@ func newBench(t *testing.T, configure ...func(*Config)) *bench {
 	t.Cleanup(func() { stop(); running.Wait() })
 
 	config := Config{
-		Catalog: c, Definitions: b.log, Views: b.views, Eraser: b.eraser, Verifier: &fakeVerifier{}, Registry: prometheus.NewRegistry(),
+		Catalog: c, Definitions: b.log, Views: b.views, Eraser: b.eraser, Verifier: &fakeVerifier{}, Letters: &b.letters,
+		Registry:      prometheus.NewRegistry(),
 		OperatorToken: operatorToken, ComposeWait: 50 * time.Millisecond, KeepAlive: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(b.logged, nil)),
 	}

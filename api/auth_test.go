@@ -38,6 +38,9 @@ var calls = []struct {
 	{"POST", "/v1/rebuilds", `{}`, operator, 201},
 	{"POST", "/v1/verifications", `{"account":"acme"}`, operator, 200},
 	{"POST", "/v1/losses", `{"topic":"sms.sent","partition":3,"from":7,"to":9}`, operator, 204},
+	{"GET", "/v1/dead-letters", "", operator, 200},
+	{"GET", "/v1/dead-letters/3-7", "", operator, 200},
+	{"POST", "/v1/dead-letters/retry", `{"ids":["3-7"]}`, operator, 200},
 }
 
 func TestEveryOperationIsCalled(t *testing.T) {

@@ -34,7 +34,7 @@ var fuzzed = []struct{ method, path string }{
 func fuzzBench(f *testing.F) (begin func(*testing.T) *bench) {
 	views := &fakeViews{composed: true, contacts: []string{"c1", "c2"}}
 	server, err := New(Config{
-		Catalog: catalog.New(), Views: views, Eraser: &fakeEraser{}, Registry: prometheus.NewRegistry(),
+		Catalog: catalog.New(), Views: views, Eraser: &fakeEraser{}, Letters: &fakeLetters{}, Registry: prometheus.NewRegistry(),
 		OperatorToken: operatorToken, ComposeWait: time.Nanosecond, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {

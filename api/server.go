@@ -30,6 +30,7 @@ type Config struct {
 	Views       Views
 	Eraser      Eraser
 	Verifier    Verifier
+	Letters     Letters
 	Registry    *prometheus.Registry // takes the server's metrics; shown at /metrics
 
 	// Ready names what is missing before the process is ready; none: it is.

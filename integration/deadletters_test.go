@@ -25,7 +25,7 @@ func (c *cluster) deadLetters() (letters map[stood][2]string, again int) {
 		if _, known := letters[at]; known {
 			again++
 		}
-		letters[at] = [2]string{string(r.Key), string(r.Value)}
+		letters[at] = [2]string{header("key"), string(r.Value)}
 	}, "rollcall.dead-letters")
 	return letters, again
 }

@@ -51,6 +51,9 @@ type Config struct {
 	Pipeline, API bool
 	// Publish has changed memberships written to rollcall.segment-changes.
 	Publish bool
+	// ScrubEvery is how often what erased contacts left in rollcall's own topics
+	// is looked for. Default 1 h.
+	ScrubEvery time.Duration
 	// Listen is where the API is served. Required with the role API.
 	Listen string
 	// MaxStaleness is how old what is known of Kafka's ends may be for an
@@ -254,7 +257,7 @@ func (n *Node) serveAPI(ctx context.Context, g *errgroup.Group) error {
 	server, err := api.New(api.Config{
 		Catalog: n.catalog, Definitions: n.log, Views: status{n.view, n}, Eraser: n.kafka, Registry: n.registry,
 		Ready: n.Missing, OperatorToken: n.cfg.OperatorToken, Tokenless: n.cfg.Tokenless, Version: n.cfg.Version,
-		Streams: n.cfg.Streams, Verifier: n.verifier(),
+		Streams: n.cfg.Streams, Verifier: n.verifier(), Letters: pipeline.NewLetters(n.kafka, n.kafka.Watermarks, n.kafka.partitions),
 	})
 	if err != nil {
 		return err
@@ -283,7 +286,8 @@ func (n *Node) verifier() pipeline.Verifier {
 func (n *Node) serve(ctx context.Context, partition int32, feed *consumers.Feed) error {
 	cfg := pipeline.Config{
 		Partitions: n.kafka.partitions, Store: n.store, Log: n.kafka, Catalog: n.catalog, CatchUp: n.log.CaughtUp,
-		Now: time.Now, Publish: n.cfg.Publish, Inputs: n.cfg.Inputs, Rebuilds: n.rebuilds, Opened: n.goesOn,
+		Now: time.Now, Publish: n.cfg.Publish, ScrubEvery: n.cfg.ScrubEvery,
+		Inputs: n.cfg.Inputs, Rebuilds: n.rebuilds, Opened: n.goesOn,
 	}
 	if n.cfg.API {
 		cfg.Committed = n.view.Committed

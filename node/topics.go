@@ -27,6 +27,9 @@ const (
 	// largest is the largest request that brokers take, unless configured
 	// otherwise (socket.request.max.bytes).
 	largest = "104857600"
+	// compactedWithin bounds how long what was taken out of a topic stays, once
+	// its segment is closed, and how long that takes; in ms.
+	compactedWithin = "86400000"
 	// forwarded lets a value of 1 MiB, the most that is not refused, come with
 	// its key and headers.
 	forwarded = "2097152"
@@ -45,21 +48,26 @@ func specs(partitions, replication int) []consumers.TopicSpec {
 		return map[string]string{"retention.ms": forever, "retention.bytes": forever}
 	}
 	compacted := func() map[string]string { return map[string]string{"cleanup.policy": "compact"} }
-	for _, topic := range sources {
-		if topic == pipeline.TopicContacts {
-			add(topic, partitions, compacted())
-			continue
+	// Kept forever, but for what is taken out.
+	scrubbed := func(largest string) map[string]string {
+		return map[string]string{
+			"cleanup.policy": "compact", "max.message.bytes": largest,
+			"max.compaction.lag.ms": compactedWithin, "segment.ms": compactedWithin,
 		}
-		config := kept()
-		if topic == pipeline.TopicInbox {
-			config["max.message.bytes"] = forwarded
-		}
-		add(topic, partitions, config)
 	}
-	deadLetters := kept()
-	deadLetters["max.message.bytes"] = largest // whatever a producer's topic takes is to fit
-	add(pipeline.TopicDeadLetters, partitions, deadLetters)
-	add(pipeline.TopicSegmentChanges, partitions, map[string]string{"retention.ms": "604800000"})
+	for _, topic := range sources {
+		switch topic {
+		case pipeline.TopicContacts:
+			add(topic, partitions, compacted())
+		case pipeline.TopicInbox:
+			add(topic, partitions, scrubbed(forwarded))
+		default:
+			add(topic, partitions, kept())
+		}
+	}
+	add(pipeline.TopicDeadLetters, partitions, scrubbed(largest)) // whatever a producer's topic takes is to fit
+	// A week, and a day more at most.
+	add(pipeline.TopicSegmentChanges, partitions, map[string]string{"retention.ms": "604800000", "segment.ms": "86400000"})
 	add(pipeline.TopicProgress, partitions, compacted())
 	add(pipeline.TopicDefinitions, 1, kept())
 	return all

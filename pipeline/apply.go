@@ -110,6 +110,7 @@ func (a *account) apply(op *bitmaps.Op) {
 			return
 		}
 		a.erasures[op.Hash] = op.Time
+		a.state.flush.erase(a.state.seq, a.state.now)
 		a.dirty(bitmaps.Field{Kind: bitmaps.Erasures})
 	case bitmaps.OpForget:
 		a.applyForget(op)

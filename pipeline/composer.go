@@ -38,7 +38,7 @@ func (t *Task) composeAt(ctx context.Context, now int64) (worked bool, err error
 	if settled {
 		t.checkpoint.Definitions = t.composer.upTo
 	}
-	if len(t.state.inCommit) == 0 && len(t.composer.dropped) == 0 && !settled {
+	if len(t.state.inCommit) == 0 && len(t.composer.dropped) == 0 && !settled && !t.forgets() {
 		return false, t.changes.committed(ctx, t)
 	}
 	t.state.maintain(cause)
@@ -52,6 +52,14 @@ func (t *Task) composeAll(ctx context.Context, now int64) error {
 			return err
 		}
 	}
+}
+
+// forgets tells whether it takes a commit, though there is nothing to commit,
+// for an erased contact to leave the changelog. It stays there until what it
+// entered and exited is published.
+func (t *Task) forgets() bool {
+	q := &t.state.flush
+	return q.overdue(t.state.now) && t.changes.unpublished(t.state.seq) > q.erased.cut
 }
 
 // composedAll tells whether all accounts stand on the definitions of the

@@ -42,15 +42,6 @@ const (
 	maxNameBytes    = 200
 )
 
-// Headers of a forwarded record: where it first stood.
-const (
-	headerTopic     = "rollcall-topic"
-	headerPartition = "rollcall-partition"
-	headerOffset    = "rollcall-offset"
-	headerTime      = "rollcall-time"
-	headerMeans     = "rollcall-means" // of which topic it is, if it stood in a mapped one
-)
-
 // shape is what records of a topic look like.
 type shape struct {
 	kind      kind
@@ -267,25 +258,6 @@ func (d *decoder) erasure(r *consumers.Record, e *event) Code {
 	}
 	e.account, e.origin.time = account, at
 	return ""
-}
-
-// firstStood reads the headers of a forwarded record.
-func firstStood(r *consumers.Record, o *origin) bool {
-	topic, ok := r.Header(headerTopic)
-	partition, ok1 := headerNumber(r, headerPartition, 32)
-	offset, ok2 := headerNumber(r, headerOffset, 64)
-	at, ok3 := headerNumber(r, headerTime, 64)
-	if !ok || !ok1 || !ok2 || !ok3 || partition < 0 || offset < 0 { // the time of a record that has none is -1
-		return false
-	}
-	o.Topic, o.Partition, o.offset, o.time = internTopic(topic), int32(partition), offset, at
-	return true
-}
-
-func headerNumber(r *consumers.Record, name string, bits int) (n int64, ok bool) {
-	value, _ := r.Header(name)
-	n, err := strconv.ParseInt(string(value), 10, bits)
-	return n, err == nil
 }
 
 // internTopic avoids a copy of each topic's name.

@@ -14,6 +14,7 @@ func (a *account) erase(hash [16]byte, id []byte, at int64) error {
 	}
 	a.erasures[hash] = at
 	a.emit(bitmaps.Op{Code: bitmaps.OpErase, Hash: hash, Time: at})
+	a.state.flush.erase(a.state.seq, a.state.now)
 	a.dirty(bitmaps.Field{Kind: bitmaps.Erasures})
 	number, known := a.contacts.get(id)
 	if id == nil {

@@ -57,6 +57,7 @@ type event struct {
 	refused Code // of an opt-out that applies all the same
 
 	// Of a record that stands, or first stood, in a mapped topic.
+	mapped     bool   // it was read by the mapping, and is to be forwarded as what it means
 	means      string // the topic of the contract that it is of
 	translated []byte // what it is there, nil if just that
 	ignored    bool   // the mapping says to leave it out

@@ -26,7 +26,43 @@ type flushQueue struct {
 	size    int                   // bytes appended to the changelog since the round began
 	written int                   // bytes of fragments written in this round
 	enough  int                   // bytes in the changelog that begin the next round
+	folded  uint64                // changelog entries before this one are in the fragments
 	limits  *Limits
+	erased  struct {
+		cut  uint64 // an entry that erases, and is to leave the changelog with all before it; 0: none
+		due  int64  // Unix ms; when
+		last uint64 // the newest entry that erases
+	}
+}
+
+// erasedStay is how long the changelog still names a contact that was erased,
+// in ms, if no round comes before: long enough for replicas to have read it.
+const erasedStay = 10_000
+
+// erase notes that an entry erases a contact.
+func (q *flushQueue) erase(seq uint64, now int64) {
+	if q.limits == nil {
+		return
+	}
+	q.erased.last = seq
+	if q.erased.cut == 0 {
+		q.erased.cut, q.erased.due = seq, now+erasedStay
+	}
+}
+
+// overdue tells whether a contact that was erased is to leave the changelog,
+// which waits for no more to be appended then.
+func (q *flushQueue) overdue(now int64) bool { return q.erased.cut > 0 && now >= q.erased.due }
+
+// trimmed notes that the changelog begins at an entry now.
+func (q *flushQueue) trimmed(from uint64, now int64) {
+	if from <= q.erased.cut {
+		return
+	}
+	q.erased.cut = 0
+	if q.erased.last >= from {
+		q.erased.cut, q.erased.due = q.erased.last, now+erasedStay
+	}
 }
 
 type fragment struct {
@@ -67,13 +103,13 @@ func (q *flushQueue) forget(account string) {
 	q.round = kept
 }
 
-// take encodes the fragments that go with the commit numbered seq. keepFrom is
-// what the changelog keeps when the commit ends a round, else 0.
-func (q *flushQueue) take(seq uint64, entry int) (writes []bitmaps.Write, keepFrom uint64, err error) {
+// take encodes the fragments that go with the commit numbered seq.
+func (q *flushQueue) take(seq uint64, entry int, now int64) (writes []bitmaps.Write, err error) {
 	q.size += entry
 	if len(q.round) == 0 {
-		if q.size < max(q.enough, q.limits.Changelog) {
-			return nil, 0, nil
+		due := q.overdue(now) && q.folded <= q.erased.cut
+		if q.size < max(q.enough, q.limits.Changelog) && !due {
+			return nil, nil
 		}
 		for f := range q.waiting {
 			q.round = append(q.round, f)
@@ -88,7 +124,7 @@ func (q *flushQueue) take(seq uint64, entry int) (writes []bitmaps.Write, keepFr
 		q.round = q.round[:len(q.round)-1]
 		before := len(writes)
 		if writes, err = f.account.encode(writes, f.field); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		for _, w := range writes[before:] {
 			budget -= len(w.Field) + len(w.Value)
@@ -97,9 +133,9 @@ func (q *flushQueue) take(seq uint64, entry int) (writes []bitmaps.Write, keepFr
 	q.written += q.limits.Flush - budget
 	if len(q.round) == 0 {
 		q.enough = min(q.written, maxRounds*q.limits.Changelog)
-		keepFrom = q.upTo + 1
+		q.folded = q.upTo + 1
 	}
-	return writes, keepFrom, nil
+	return writes, nil
 }
 
 // encode appends a fragment as it is now.

@@ -46,10 +46,11 @@ func (d *decoder) attribute(f field, ce cloudevents.Event, name string) {
 
 // mapped reads a record of a topic that is not the contract's, as what it means.
 func (d *decoder) mapped(r *consumers.Record, e *event) Code {
-	in := d.inputs[r.Topic]
+	in := d.inputs[e.origin.Topic] // of a dead letter that is retried not the inbox
 	if in == nil {
 		return BadHeaders
 	}
+	e.mapped = true
 	if in.Plain {
 		e.means = in.Topic
 		d.use(e.means)

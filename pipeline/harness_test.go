@@ -331,6 +331,11 @@ func (p *process) watermarks(_ context.Context, tps []consumers.TopicPartition) 
 	return p.h.log.marks(tps), nil
 }
 
+// watermarks implements Watermarks.
+func (h *harness) watermarks(_ context.Context, tps []consumers.TopicPartition) (map[consumers.TopicPartition]consumers.Watermark, error) {
+	return h.log.marks(tps), nil
+}
+
 // loseRedis empties Redis, and lets everybody begin anew.
 func (h *harness) loseRedis() {
 	for p := range h.tasks {

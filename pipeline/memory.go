@@ -38,6 +38,8 @@ type progress struct {
 const (
 	donePrefix  = "done/"  // up to where side effects of a source are written
 	begunPrefix = "begun/" // where the state began in a source
+
+	scrubbedPrefix = "scrubbed/" // see scrubbed
 )
 
 func doneKey(tp consumers.TopicPartition) string  { return donePrefix + tp.String() }
@@ -47,7 +49,10 @@ func publishedKey(partition int32) string         { return "published/" + strcon
 // recall reads what Kafka remembers. What somebody else wrote there is passed over.
 func (t *Task) recall(ctx context.Context) error {
 	t.memory = memory{begun: map[consumers.TopicPartition]int64{}}
-	t.out = outbox{partition: t.partition, silent: t.Silent, done: map[consumers.TopicPartition]int64{}, reached: map[consumers.TopicPartition]int64{}}
+	t.out = outbox{
+		silent: t.Silent, partition: t.partition, partitions: t.Partitions,
+		done: map[consumers.TopicPartition]int64{}, reached: map[consumers.TopicPartition]int64{},
+	}
 	_, err := t.Log.ReadAll(ctx, consumers.TopicPartition{Topic: TopicProgress, Partition: t.partition}, -1,
 		func(r *consumers.Record) error {
 			if err := t.recallOne(r.Key, r.Value); err != nil {
@@ -65,7 +70,11 @@ func (t *Task) recallOne(key, value []byte) error {
 	if source, ok := bytes.CutPrefix(key, []byte(begunPrefix)); ok {
 		return recallOffset(t.memory.begun, source, value)
 	}
-	if string(key) != publishedKey(t.partition) {
+	switch string(key) {
+	case scrubbedKey(t.partition):
+		return nil // the scrubber's own
+	case publishedKey(t.partition):
+	default:
 		return errors.New("unknown key")
 	}
 	var p progress

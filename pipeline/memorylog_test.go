@@ -128,6 +128,29 @@ func (l *memoryLog) ReadUpTo(_ context.Context, tp consumers.TopicPartition, fro
 	return next, nil
 }
 
+// compact keeps of each key in a topic only what was written last, and that if
+// it has a value. The newest record of a partition stays, as on a broker.
+func (l *memoryLog) compact(topic string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for tp, records := range l.records {
+		if tp.Topic != topic {
+			continue
+		}
+		last := map[string]int64{}
+		for _, r := range records {
+			last[string(r.Key)] = r.Offset
+		}
+		var kept []consumers.Record
+		for i, r := range records {
+			if i == len(records)-1 || r.Value != nil && last[string(r.Key)] == r.Offset {
+				kept = append(kept, r)
+			}
+		}
+		l.records[tp] = kept
+	}
+}
+
 var sourceTopics = []string{
 	TopicSent, TopicClicked, TopicFailed, TopicReplied, TopicOptedIn, TopicOptedOut, TopicContacts, TopicLists,
 	TopicInbox, TopicErasures, topicPartner,

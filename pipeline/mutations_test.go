@@ -32,10 +32,11 @@ var safeguards = map[string][]edit{
 	"the co-partitioning": {
 		{"../consumers/balance.go", "for q := int(task); q < counts[topic]; q += tasks {", "for q := (int(task) + len(topic)) % tasks; q < counts[topic]; q += tasks {"},
 	},
-	"the count of fragments":         {{"../bitmaps/census.go", "if n != got[i].Val() {", "if false {"}},
-	"the chain of writers":           {{"replica.go", "case e.Checkpoint.Writer != r.nonce:", "case false:"}},
-	"definitions of then":            {{"open.go", "if t.Catalog.Offset() < needed || t.state.hasUnknown() {", "if false {"}, {"open.go", "at < needed {", "at < 0 {"}},
-	"publishing what Redis has only": {{"publish.go", "if err := p.holds(ctx, upTo); err != nil {", "if err := error(nil); err != nil {"}},
+	"the count of fragments":          {{"../bitmaps/census.go", "if n != got[i].Val() {", "if false {"}},
+	"the chain of writers":            {{"replica.go", "case e.Checkpoint.Writer != r.nonce:", "case false:"}},
+	"definitions of then":             {{"open.go", "if t.Catalog.Offset() < needed || t.state.hasUnknown() {", "if false {"}, {"open.go", "at < needed {", "at < 0 {"}},
+	"a key for each forwarded record": {{"inbox.go", "Key: []byte(rand.Text())", "Key: []byte(string(key) + rand.Text()[:0])"}},
+	"publishing what Redis has only":  {{"publish.go", "if err := p.holds(ctx, upTo); err != nil {", "if err := error(nil); err != nil {"}},
 }
 
 // TestMutations switches safeguards off, one at a time. Each must be missed

@@ -4,33 +4,23 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 
 	"rollcall/consumers"
 	"rollcall/pipeline/cloudevents"
-)
-
-// Headers of a dead letter, beside the record's own.
-const (
-	headerErrorCode      = "rollcall-error-code"
-	headerErrorTopic     = "rollcall-error-topic"
-	headerErrorPartition = "rollcall-error-partition"
-	headerErrorOffset    = "rollcall-error-offset"
-	headerErrorTime      = "rollcall-error-time" // Kafka time, Unix ms
 )
 
 // outbox holds what a batch has to write to Kafka before it may be committed:
 // what could not be recomputed if it were lost. How far that was done is
 // written last, so that a state that is folded anew writes none of it again.
 type outbox struct {
-	partition int32 // of the task
-	messages  []consumers.Message
-	done      map[consumers.TopicPartition]int64 // as Kafka remembers: below, all is written
-	reached   map[consumers.TopicPartition]int64 // with the messages of this batch
-	silent    bool                               // somebody else writes it
-	keyBuf    []byte
+	partition, partitions int32 // the task's own, and how many there are
+
+	messages []consumers.Message
+	done     map[consumers.TopicPartition]int64 // as Kafka remembers: below, all is written
+	reached  map[consumers.TopicPartition]int64 // with the messages of this batch
+	silent   bool                               // somebody else writes it
+	keyBuf   []byte
 }
 
 func (o *outbox) reset() {
@@ -60,19 +50,8 @@ func (o *outbox) pass(r *consumers.Record) bool {
 	return true
 }
 
-func (o *outbox) deadLetter(r *consumers.Record, code Code) {
-	o.add(r, consumers.Message{
-		Topic: TopicDeadLetters, Partition: o.partition, Key: r.Key, Value: r.Value,
-		Headers: append(r.Headers(),
-			header(headerErrorCode, string(code)),
-			header(headerErrorTopic, r.Topic),
-			header(headerErrorPartition, strconv.Itoa(int(r.Partition))),
-			header(headerErrorOffset, strconv.FormatInt(r.Offset, 10)),
-			header(headerErrorTime, strconv.FormatInt(r.Time, 10))),
-	})
-}
-
-// forward sends a record to the inbox of the partition it belongs to.
+// forward sends a record to the inbox of the partition it belongs to, as keyed
+// by the key of its contact, which was made last.
 func (o *outbox) forward(r *consumers.Record, e *event, owner int32) {
 	value, headers := r.Value, producerHeaders(r)
 	if e.translated != nil {
@@ -81,23 +60,13 @@ func (o *outbox) forward(r *consumers.Record, e *event, owner int32) {
 	if e.means != "" {
 		headers = append(headers, header(headerMeans, e.means))
 	}
-	m := consumers.Message{
-		Topic: TopicInbox, Partition: owner, Key: append([]byte(nil), o.keyBuf...), Value: value,
-		Headers: append(headers,
-			header(headerTopic, e.origin.Topic),
-			header(headerPartition, strconv.Itoa(int(e.origin.Partition))),
-			header(headerOffset, strconv.FormatInt(e.origin.offset, 10)),
-			header(headerTime, strconv.FormatInt(e.origin.time, 10))),
-	}
 	if e.refused != "" {
-		m.Headers = append(m.Headers, header(headerErrorCode, string(e.refused)))
+		headers = append(headers, header(headerErrorCode, string(e.refused)))
 	}
-	o.add(r, m)
-}
-
-// producerHeaders are a record's headers without those that forwarding added.
-func producerHeaders(r *consumers.Record) []consumers.Header {
-	return slices.DeleteFunc(r.Headers(), func(h consumers.Header) bool { return strings.HasPrefix(h.Key, "rollcall-") })
+	if letter, retried := o.retriedFrom(r); retried {
+		headers = append(headers, header(headerRetry, strconv.Itoa(int(letter))))
+	}
+	o.add(r, inboxMessage(owner, &e.origin, o.keyBuf, value, headers))
 }
 
 func (o *outbox) erasure(r *consumers.Record, account string, hash [16]byte, at int64) {

@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strconv"
 	"testing"
@@ -42,12 +44,21 @@ func TestDeadLetter(t *testing.T) {
 			t.Fatalf("%d dead letters of %d records", len(letters), offset+1)
 		}
 		got := letters[offset]
-		if string(got.Key) != "key\xff" || string(got.Value) != string(value) || (got.Value == nil) != (value == nil) || got.Partition != 2 {
+		if string(got.Key) != fmt.Sprint("sms.sent/2/", offset) || string(got.Value) != string(value) || got.Value == nil || got.Partition != 2 {
 			t.Errorf("%q became %q: %q in partition %d", value, got.Key, got.Value, got.Partition)
 		}
 		want := map[string]string{
 			"trace": "\x00\xff", "rollcall-error-code": "not-json", "rollcall-error-topic": TopicSent, "rollcall-error-partition": "2",
 			"rollcall-error-offset": strconv.Itoa(offset), "rollcall-error-time": strconv.FormatInt(w.now.UnixMilli(), 10),
+			"rollcall-error-key": "key\xff",
+
+			"__connect.errors.topic": TopicSent, "__connect.errors.partition": "2", "__connect.errors.offset": strconv.Itoa(offset),
+			"__connect.errors.connector.name": "rollcall", "__connect.errors.task.id": "2", "__connect.errors.stage": "VALUE_CONVERTER",
+			"__connect.errors.class.name": "rollcall/pipeline.Task", "__connect.errors.exception.class.name": "rollcall/pipeline.Code",
+			"__connect.errors.exception.message": "not-json: not one JSON object, or not UTF-8",
+		}
+		if value == nil {
+			want["rollcall-error-null"] = "true"
 		}
 		if headers := headersOf(&got); !maps.Equal(headers, want) {
 			t.Errorf("headers %v", headers)
@@ -71,8 +82,9 @@ func TestForwardedTwice(t *testing.T) {
 	w.settle()
 	want := map[string]string{
 		"rollcall-topic": TopicClicked, "rollcall-partition": strconv.Itoa(int(wrong)), "rollcall-offset": "0",
-		"rollcall-time": strconv.FormatInt(at, 10),
+		"rollcall-time": strconv.FormatInt(at, 10), "rollcall-key": "acme/ann",
 	}
+	keys := map[string]bool{}
 	checkInbox := func(n int) consumers.Record {
 		t.Helper()
 		inbox := w.log.of(consumers.TopicPartition{Topic: TopicInbox, Partition: owner})
@@ -80,15 +92,18 @@ func TestForwardedTwice(t *testing.T) {
 			t.Fatalf("%d records in the inbox, want %d", len(inbox), n)
 		}
 		last := inbox[n-1]
-		if string(last.Key) != "acme/ann" || string(last.Value) != string(value) || !maps.Equal(headersOf(&last), want) {
-			t.Errorf("forwarded as %q: %q with %v", last.Key, last.Value, headersOf(&last))
+		if string(last.Value) != string(value) || !maps.Equal(headersOf(&last), want) {
+			t.Errorf("forwarded: %q with %v", last.Value, headersOf(&last))
+		}
+		if keys[string(last.Key)] = true; len(keys) != n || bytes.Contains(last.Key, []byte("ann")) {
+			t.Errorf("keys %v of %d forwarded records: compaction would take one for another", keys, n)
 		}
 		return last
 	}
 	first := checkInbox(1)
 	w.expect("s", "ann")
 	other := 3 - owner - wrong
-	w.write(TopicInbox, other, "astray", first.Value, first.Headers()...)
+	w.write(TopicInbox, other, "astray", first.Value, append(first.Headers(), consumers.Header{Key: headerKey, Value: []byte("astray")})...)
 	w.settle()
 	checkInbox(2)
 	w.expect("s", "ann") // it was a repeat

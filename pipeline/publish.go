@@ -80,6 +80,7 @@ type publisher struct {
 	tail      int64               // of TopicSegmentChanges, up to which the position that is remembered covers it
 	ahead     map[whom]Change     // what was told beyond that
 	last      uint64              // the newest commit that had changes
+	erasures  int64               // of TopicErasures, up to which the position that is remembered has it
 	upTo      atomic.Uint64       // changes of commits up to this one are published
 }
 
@@ -338,12 +339,15 @@ func (p *publisher) committed(ctx context.Context, t *Task) error {
 		return nil
 	}
 	p.take(t.held.Seq(), t.held.Nonce(), t)
-	if len(p.pending)+len(p.ahead) == 0 || !t.state.publish || !t.composedAll() {
+	// A position before an erasure could not be gone back to once what the contact
+	// left in the inbox is taken out.
+	erasures := offsetOf(t.checkpoint.Offsets, TopicErasures, t.partition, 0)
+	if len(p.pending)+len(p.ahead) == 0 && erasures <= p.erasures || !t.state.publish || !t.composedAll() {
 		return nil
 	}
 	p.reconcile(t)
 	next := published{t.position(t.held.Seq(), &t.checkpoint), p.pending}
-	p.pending = nil
+	p.pending, p.erasures = nil, erasures
 	p.last = next.position.Seq
 	if err := p.room.Acquire(ctx, next.weight()); err != nil {
 		return err

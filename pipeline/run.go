@@ -52,11 +52,9 @@ func Serve(ctx context.Context, cfg Config, partition int32, feed *consumers.Fee
 		t.Opened(partition)
 	}
 	if t.changes != nil {
-		publishing, stop := context.WithCancel(ctx)
-		done := make(chan struct{})
-		go func() { defer close(done); t.changes.Run(publishing) }()
-		defer func() { stop(); <-done }()
+		defer beside(ctx, t.changes.Run)()
 	}
+	defer beside(ctx, newScrubber(&t.Config, partition, watermarks).Run)()
 	if err := t.sweepBeside(ctx); err != nil {
 		return err
 	}
@@ -64,6 +62,14 @@ func Serve(ctx context.Context, cfg Config, partition int32, feed *consumers.Fee
 	err = t.run(ctx, feed, watermarks)
 	t.complain(ctx, err)
 	return err
+}
+
+// beside runs something until it is told to end, which it waits for.
+func beside(ctx context.Context, run func(context.Context)) (end func()) {
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); run(ctx) }()
+	return func() { stop(); <-done }
 }
 
 // complain notes in Redis that what is stored there is damaged, so that whoever

@@ -130,6 +130,10 @@ func (s *state) erasureHash(account, contact []byte) (hash [16]byte) {
 	if s.newer != nil {
 		key = s.newer.ErasureKey()
 	}
+	return erasureHash(key, account, contact)
+}
+
+func erasureHash(key, account, contact []byte) (hash [16]byte) {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(account)
 	mac.Write([]byte("/"))

@@ -38,7 +38,10 @@ type Config struct {
 	Silent bool
 	// Publish has changed memberships written to TopicSegmentChanges.
 	Publish bool
-	Limits  Limits
+	// ScrubEvery is how long a partition waits between two looks for records of
+	// erased contacts in the inbox and among the dead letters. Default 1 h.
+	ScrubEvery time.Duration
+	Limits     Limits
 	// Rebuilds bounds how many partitions a process makes anew at once. Default: one.
 	Rebuilds *semaphore.Weighted
 }
@@ -125,9 +128,13 @@ func (t *Task) take(ctx context.Context, r *consumers.Record) error {
 }
 
 func (t *Task) judge(ctx context.Context, r *consumers.Record, e *event) (bitmaps.Outcome, error) {
+	if r.Topic == TopicInbox && !unpack(r) {
+		return bitmaps.Skipped, nil // it is there for compaction only
+	}
 	code := t.decoder.decode(r, e)
 	if e.ignored {
 		t.out.pass(r)
+		t.out.settled(r, e)
 		t.checkpoint.Reasons[ignoredPrefix+string(code)]++
 		return bitmaps.Ignored, nil
 	}
@@ -147,7 +154,11 @@ func (t *Task) judge(ctx context.Context, r *consumers.Record, e *event) (bitmap
 	if code != "" {
 		return t.refuse(a, r, e, code)
 	}
-	return t.place(a, r, e)
+	outcome, err := t.place(a, r, e)
+	if outcome != bitmaps.Forwarded && err == nil {
+		t.out.settled(r, e)
+	}
+	return outcome, err
 }
 
 // account is the state of a known account. Before one is called unknown, the
@@ -175,7 +186,7 @@ func (t *Task) refuse(a *account, r *consumers.Record, e *event, code Code) (bit
 			return outcome, err
 		}
 	}
-	t.out.deadLetter(r, code)
+	t.out.deadLetter(r, e, code)
 	t.checkpoint.Reasons[string(code)]++
 	return bitmaps.DeadLettered, nil
 }
@@ -189,8 +200,7 @@ func (t *Task) place(a *account, r *consumers.Record, e *event) (bitmaps.Outcome
 	}
 	key := t.out.key(e.account, e.contact)
 	owner := consumers.Partition(key, int(t.Partitions))
-	mapped := e.means != "" && r.Topic != TopicInbox
-	if mapped || owner != t.partition || r.Partition != owner || !bytes.Equal(key, r.Key) {
+	if e.mapped || owner != t.partition || r.Partition != owner || !bytes.Equal(key, r.Key) {
 		t.out.forward(r, e, owner)
 		return bitmaps.Forwarded, nil
 	}
@@ -238,11 +248,14 @@ func (t *Task) commit(ctx context.Context) error {
 	}
 	entry = bitmaps.SealEntry(entry)
 	t.entry = entry
-	flushed, keepFrom, err := s.flush.take(s.seq, len(entry)+t.checkpointSize)
+	flushed, err := s.flush.take(s.seq, len(entry)+t.checkpointSize, s.now)
 	if err != nil {
 		return fmt.Errorf("partition %d, commit %d: %w", t.partition, s.seq, err)
 	}
-	if keepFrom = min(keepFrom, t.changes.unpublished(s.seq)); keepFrom > t.checkpoint.Changelog {
+	keepFrom := min(s.flush.folded, t.changes.unpublished(s.seq))
+	if keepFrom <= t.checkpoint.Changelog {
+		keepFrom = 0 // as before
+	} else {
 		t.checkpoint.Changelog = keepFrom
 	}
 	t.checkpoint.Writer, t.checkpoint.Seq = t.held.Nonce(), s.seq
@@ -266,6 +279,7 @@ func (t *Task) commit(ctx context.Context) error {
 		a.inCommit = false
 	}
 	s.inCommit, t.composer.dropped = s.inCommit[:0], nil
+	s.flush.trimmed(t.checkpoint.Changelog, s.now)
 	s.unload()
 	return nil
 }

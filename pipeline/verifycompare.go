@@ -17,6 +17,8 @@ type comparison struct {
 	*stored
 	told     *told
 	read     int64
+	early    int64
+	retried  bool
 	outcomes map[naive.Verdict]int64
 	accounts map[string]*accountComparison
 }
@@ -42,7 +44,8 @@ func (c *comparison) pass(ctx context.Context, keep func(key []byte) bool) (err 
 	if c.told, err = c.tellNaive(ctx, c.stored, keep); err != nil {
 		return err
 	}
-	c.read = c.told.read
+	c.read, c.retried = c.told.read, c.told.retried
+	c.early += c.told.early
 	for verdict, n := range c.told.outcomes {
 		c.outcomes[verdict] += n
 	}
@@ -234,7 +237,13 @@ func (c *comparison) finish() {
 			a.compareErasures()
 		}
 	}
-	if c.everything() {
+	if c.everything() && c.lettersTellAll() {
 		c.verification.outcomes(c.stored, c.read, c.outcomes)
 	}
+}
+
+// lettersTellAll tells whether the dead letters still say which records were
+// refused that would not be now: none was retried, or taken out since.
+func (c *comparison) lettersTellAll() bool {
+	return !c.retried && c.early == c.stored.at.Checkpoint.Reasons[string(UnknownAccount)]
 }

@@ -38,6 +38,8 @@ type told struct {
 	*naive.Result
 	erasures map[string]map[[16]byte]int64 // by account
 	read     int64                         // records
+	early    int64                         // of them, those that came before their account
+	retried  bool                          // some are of dead letters
 	outcomes map[naive.Verdict]int64
 }
 
@@ -67,8 +69,14 @@ func (v *verification) tellNaive(ctx context.Context, s *stored, keep func(key [
 	t := &told{Result: naive.Begin(v.world(s)), erasures: map[string]map[[16]byte]int64{}, outcomes: map[naive.Verdict]int64{}}
 	take := func(r *consumers.Record) error {
 		v.read()
+		if r.Topic == TopicInbox && !unpack(r) {
+			return nil // it was skipped
+		}
 		t.read++
-		t.take(r, keep(r.Key), early[place{r.TopicPartition, r.Offset}])
+		if _, retried := r.Header(headerRetry); retried && r.Topic == TopicInbox {
+			t.retried = true
+		}
+		t.take(r, keep(r.Key), early[standsAt(r)])
 		return v.told
 	}
 	for _, o := range s.at.Checkpoint.Offsets {
@@ -98,6 +106,7 @@ func (t *told) take(r *consumers.Record, kept, early bool) {
 	case r.Topic == TopicErasures:
 		t.erasure(r, kept)
 	case kept && early:
+		t.early++
 		t.outcomes[naive.DeadLettered]++
 	case kept:
 		t.outcomes[t.Take(plainRecord(r)).Verdict]++
@@ -156,7 +165,7 @@ func (v *verification) unknownOnce(ctx context.Context, s *stored) (map[place]bo
 	for tp, o := range s.offsets() {
 		next[tp] = o.Next
 	}
-	places := map[place]bool{}
+	letters := map[string]place{} // by partition and key: a later one counts, and one without a value takes another out
 	seen := map[int32]bool{}
 	for _, o := range s.at.Checkpoint.Offsets {
 		if seen[o.Partition] || o.Partition >= v.Verifier.Partitions {
@@ -164,8 +173,12 @@ func (v *verification) unknownOnce(ctx context.Context, s *stored) (map[place]bo
 		}
 		seen[o.Partition] = true
 		_, err := v.Log.ReadAll(ctx, consumers.TopicPartition{Topic: TopicDeadLetters, Partition: o.Partition}, -1, func(r *consumers.Record) error {
+			key := fmt.Sprintf("%d/%s", r.Partition, r.Key)
+			if delete(letters, key); r.Value == nil {
+				return nil
+			}
 			if p, ok := refusedAt(r); ok && p.offset < next[p.TopicPartition] {
-				places[p] = true
+				letters[key] = p
 			}
 			return nil
 		})
@@ -173,13 +186,25 @@ func (v *verification) unknownOnce(ctx context.Context, s *stored) (map[place]bo
 			return nil, fmt.Errorf("dead letters: %w", err)
 		}
 	}
-	if int64(len(places)) > refused {
+	if int64(len(letters)) > refused {
 		return nil, nil
+	}
+	places := map[place]bool{}
+	for _, p := range letters {
+		places[p] = true
 	}
 	return places, nil
 }
 
-// refusedAt is where a record stands that was refused for its account.
+// standsAt is where a record first stood: a dead letter is of all its copies.
+func standsAt(r *consumers.Record) place {
+	if stood := (origin{}); r.Topic == TopicInbox && firstStood(r, &stood) {
+		return place{stood.TopicPartition, stood.offset}
+	}
+	return place{r.TopicPartition, r.Offset}
+}
+
+// refusedAt is where a record first stood that was refused for its account.
 func refusedAt(r *consumers.Record) (p place, ok bool) {
 	code, _ := r.Header(headerErrorCode)
 	topic, _ := r.Header(headerErrorTopic)

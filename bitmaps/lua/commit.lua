@@ -59,5 +59,15 @@ end
 redis.call('HSET', KEYS[1], 'seq', ARGV[3], 'checkpoint', ARGV[4], 'accounts', accounts)
 if ARGV[6] ~= '0' then
   redis.call('XTRIM', KEYS[2], 'MINID', ARGV[6] .. '-0')
+  -- Redis marks entries as deleted, and keeps their bytes while others of the same
+  -- block are there. What is trimmed may name an erased contact, so a short rest is
+  -- written anew; of a long one, the block goes with the next trim.
+  if redis.call('XLEN', KEYS[2]) <= 100 then
+    local rest = redis.call('XRANGE', KEYS[2], '-', '+')
+    redis.call('DEL', KEYS[2])
+    for _, entry in ipairs(rest) do
+      redis.call('XADD', KEYS[2], entry[1], unpack(entry[2]))
+    end
+  end
 end
 return 'OK'

@@ -23,6 +23,7 @@ type cli struct {
 	Segment  segmentCmd  `cmd:"" help:"Segments: define, show, size, list their members."`
 	Check    checkCmd    `cmd:"" help:"Are these contacts in a segment, and sendable?"`
 	Tokens   tokenCmd    `cmd:"" name:"token" help:"Tokens of the account."`
+	Letters  lettersCmd  `cmd:"" name:"dead-letters" help:"Records that could not be read (takes the operator's token)."`
 	Erase    eraseCmd    `cmd:"" help:"Erase a contact everywhere."`
 	Generate generateCmd `cmd:"" help:"Write realistic records to Kafka, for demos and load."`
 	Verify   verifyCmd   `cmd:"" help:"Recompute from the log what the state should be, and print what differs (takes the operator's token)."`

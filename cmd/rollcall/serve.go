@@ -44,6 +44,7 @@ type serveCmd struct {
 	OperatorTokenFile string        `help:"A file with the operator's token." group:"Roles"`
 	MaxStreams        int           `default:"1000" help:"How many live sizes and lists may be open at once." group:"Roles"`
 	MaxAccountStreams int           `default:"200" help:"How many of them an account may have." group:"Roles"`
+	ScrubEvery        time.Duration `default:"1h" help:"How often to look for what erased contacts left in rollcall's own topics." group:"Roles"`
 	PublishChanges    bool          `default:"true" negatable:"" help:"Write changed memberships to rollcall.segment-changes." group:"Roles"`
 }
 
@@ -121,7 +122,7 @@ func (c *serveCmd) config() (node.Config, error) {
 		Kafka: kafka, Redis: *redis, Prefix: c.RedisPrefix, Group: c.Group,
 		Partitions: c.Partitions, Replication: c.Replication, AllowCreateTime: c.AllowCreateTime,
 		Pipeline: slices.Contains(c.Roles, "pipeline"), API: slices.Contains(c.Roles, "api"), Publish: c.PublishChanges,
-		Listen: c.Listen, MaxStaleness: c.MaxStaleness, OperatorToken: token, Version: buildVersion(),
+		ScrubEvery: c.ScrubEvery, Listen: c.Listen, MaxStaleness: c.MaxStaleness, OperatorToken: token, Version: buildVersion(),
 	}
 	if cfg.Inputs, err = readInputs(c.Inputs); err != nil {
 		return cfg, err

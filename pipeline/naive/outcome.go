@@ -23,6 +23,9 @@ const (
 	// DeadLettered records can't be read. They don't count, except for
 	// opt-outs at an unusable time, which apply at their Kafka time.
 	DeadLettered
+	// Skipped records of the inbox say nothing: they have Kafka's compaction
+	// take another out.
+	Skipped
 )
 
 // Code says why a record can't be read.
@@ -50,6 +53,12 @@ const (
 
 // gather takes a record into the evidence about its contact.
 func (r *Result) gather(rec Record) Outcome {
+	if rec.Topic == topicInbox {
+		if rec.Value == nil && rec.Headers["rollcall-topic"] == "" {
+			return Outcome{Verdict: Skipped}
+		}
+		rec = unpacked(rec)
+	}
 	c, code := r.read(rec)
 	if code != "" && !lateOptOut(c, code) {
 		return Outcome{DeadLettered, code}

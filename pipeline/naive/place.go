@@ -36,6 +36,18 @@ func stood(rec Record) (place, int64, Code) {
 	return place{topic, int32(partition), int64(offset)}, at, ""
 }
 
+// unpacked gives a record of the inbox, whose own key tells it from others there,
+// the key and the value that it first had.
+func unpacked(rec Record) Record {
+	if key, ok := rec.Headers["rollcall-key"]; ok {
+		rec.Key = []byte(key)
+	}
+	if _, ok := rec.Headers["rollcall-null"]; ok {
+		rec.Value = nil
+	}
+	return rec
+}
+
 // Partition returns where a key belongs, as the Java client's default
 // partitioner has it.
 func Partition(key []byte, partitions int32) int32 {
