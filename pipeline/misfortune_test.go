@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -186,11 +187,37 @@ func (s *simulation) snapshot() string {
 // rollback fails Redis over to an older state, under running processes.
 func (s *simulation) rollback() string {
 	if s.older == nil {
-		return "nothing to go back to"
+		return s.failover()
 	}
 	s.older()
 	s.older = nil
 	return "done"
+}
+
+// failover loses what an owner has just committed, as when the replica that
+// becomes the master has not got it yet. Another takes over, and the first is
+// still about to publish.
+func (s *simulation) failover() string {
+	m, err := s.memory()
+	if err != nil {
+		return err.Error()
+	}
+	before, q, other := m.snapshot(), s.somePartition(), s.someProcess()
+	owner := s.owners[q]
+	for range 1 + s.luck.IntN(6) {
+		s.work(owner, q)
+	}
+	before()
+	task := owner.tasks[q]
+	if task == nil || other == owner {
+		return fmt.Sprintf("of turns with partition %d", q)
+	}
+	s.assign(q, other, true)
+	for range 1 + s.luck.IntN(12) {
+		s.work(other, q)
+	}
+	s.done(owner, q, "publish", task.changes.step(context.Background()), false)
+	return fmt.Sprintf("of turns with partition %d, from process %d to %d", q, owner.number, other.number)
 }
 
 func (s *simulation) flush() string {
