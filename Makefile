@@ -53,7 +53,7 @@ mutate: ## switch safeguards off, one at a time: simulations must find each
 
 long: ## the tests with real servers that take minutes: crashes, faults by name, memory, Redis Cluster, shutdown, a small soak
 	$(GO) test -count=1 -timeout 20m ./integration \
-		-run 'TestCrashes|TestLossAccepted|TestMemoryIsBounded|TestOpenTransaction|TestOwnTopicsDown|TestRebuild|TestRedisCluster|TestRedisRefuses|TestShutdown|TestSoak|TestVerify' -long
+		-run 'TestCrashes|TestLossAccepted|TestMemoryIsBounded|TestOpenTransaction|TestOwnTopicsDown|TestRebuild|TestRedisCluster|TestRedisRefuses|TestReplay|TestShutdown|TestSoak|TestVerify' -long
 
 soak: ## kill processes, Redis and brokers KILLS=200 times at random, while records flow
 	$(GO) test -count=1 -timeout 5h ./integration -run TestSoak -v -long -kills $(KILLS)

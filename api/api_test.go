@@ -130,6 +130,19 @@ func (f *fakeViews) Status(account string) Status {
 	return Status{Freshness: f.Freshness(account), Partitions: []PartitionStatus{}, Outcomes: map[string]int64{"of " + account: 1}}
 }
 
+// The definitions say all of a replay but what is under way.
+func (f *fakeViews) CheckReplay(t ReplayTopic) error {
+	return pipeline.NewView(pipeline.ViewConfig{Catalog: f.catalog}).CheckReplay(t)
+}
+
+func (f *fakeViews) Replays() []Replay {
+	return pipeline.NewView(pipeline.ViewConfig{Catalog: f.catalog}).Replays()
+}
+
+func (f *fakeViews) Replay(id string) (Replay, bool) {
+	return pipeline.NewView(pipeline.ViewConfig{Catalog: f.catalog}).Replay(id)
+}
+
 type fakeEraser struct{ erased []string }
 
 func (e *fakeEraser) Erase(_ context.Context, account, contact string) error {

@@ -36,6 +36,10 @@ var calls = []struct {
 	{"GET", "/v1/rebuilds/r-1", "", operator, 200},
 	{"DELETE", "/v1/rebuilds/r-1", "", operator, 204},
 	{"POST", "/v1/rebuilds", `{}`, operator, 201},
+	{"GET", "/v1/replays", "", operator, 200},
+	{"GET", "/v1/replays/10", "", operator, 200},
+	{"DELETE", "/v1/replays/10", "", operator, 204},
+	{"POST", "/v1/replays", `{"topics":[{"name":"sms.sent"}],"from":"2026-01-01T00:00:00Z"}`, operator, 201},
 	{"POST", "/v1/verifications", `{"account":"acme"}`, operator, 200},
 	{"POST", "/v1/losses", `{"topic":"sms.sent","partition":3,"from":7,"to":9}`, operator, 204},
 	{"GET", "/v1/dead-letters", "", operator, 200},
@@ -63,6 +67,9 @@ func TestTokens(t *testing.T) {
 	spare := catalog.PutToken{Account: "acme", ID: "spare", Scope: catalog.Read, SHA256: make([]byte, 32)}
 	b.put(spare)
 	b.put(catalog.StartRebuild{ID: "r-1"})
+	if id := b.put(catalog.StartReplay{Topics: []catalog.ReplayTopic{{Name: "sms.sent"}}, To: 1}); id != 10 {
+		t.Fatalf("the replay is %d", id)
+	}
 	for _, call := range calls {
 		t.Run(call.method+call.path, func(t *testing.T) {
 			b.t = t

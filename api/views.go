@@ -38,6 +38,13 @@ type Views interface {
 	// Rebuild tells how a rebuild stands; nil: there is none of that id.
 	Rebuild(ctx context.Context, id string) (*pipeline.RebuildStatus, error)
 
+	// CheckReplay says what about a topic of a replay can't be right.
+	CheckReplay(t ReplayTopic) error
+	// Replays are those that go on, and the newest of the others.
+	Replays() []Replay
+	// Replay is one of them, if it is known.
+	Replay(id string) (Replay, bool)
+
 	// Status is an account's, or the whole product's if account is empty.
 	Status(account string) Status
 }

@@ -21,6 +21,7 @@ type Checkpoint struct {
 	Metadata    string           // version of the phone metadata that facts were derived with
 	Lost        []Loss           // what keeps the partition from going on
 	Rebuilt     string           // the newest rebuild that is done with, or that made this state
+	Replays     []Replayed       // of replays that go on
 }
 
 // Loss is what a state needs of a partition of a topic, and Kafka has no more.
@@ -72,6 +73,7 @@ func (o Outcome) String() string { return outcomeNames[o] }
 func (c *Checkpoint) Clone() Checkpoint {
 	d := *c
 	d.Offsets, d.Reasons, d.Lost = slices.Clone(c.Offsets), maps.Clone(c.Reasons), slices.Clone(c.Lost)
+	d.Replays = slices.Clone(c.Replays)
 	return d
 }
 
@@ -97,7 +99,7 @@ func (c *Checkpoint) Encode() []byte {
 		b = binary.AppendUvarint(appendString(b, l.Topic), uint64(l.Partition))
 		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(l.From)), uint64(l.To))
 	}
-	return seal(appendString(b, c.Rebuilt))
+	return seal(appendReplays(appendString(b, c.Rebuilt), c.Replays))
 }
 
 func decodeCheckpoint(data []byte) (Checkpoint, error) {
@@ -129,6 +131,7 @@ func decodeCheckpoint(data []byte) (Checkpoint, error) {
 		})
 	}
 	c.Rebuilt = r.string()
+	c.Replays = r.replays()
 	return c, r.done()
 }
 

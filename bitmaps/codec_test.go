@@ -304,6 +304,13 @@ func drawCheckpoint(t *rapid.T) Checkpoint {
 			return Offset{drawText(t), rapid.Int32Min(0).Draw(t, "partition"), whole.Draw(t, "first"), whole.Draw(t, "next")}
 		}),
 		Reasons: maps.Collect(maps.All(rapid.MapOfN(rapid.Custom(drawText), whole, 0, 9).Draw(t, "reasons"))),
+		Replays: drawSlice(t, "replays", 3, func(t *rapid.T) Replayed {
+			return Replayed{
+				Replay: whole.Draw(t, "replay"), Topic: drawText(t), Partition: rapid.Int32Min(0).Draw(t, "partition"),
+				Planned: rapid.Bool().Draw(t, "planned"), From: rapid.Int64Range(0, 1<<60).Draw(t, "from"), End: whole.Draw(t, "end"),
+				Next: whole.Draw(t, "next"), Read: whole.Draw(t, "read"), Outcomes: [Outcomes]int64{whole.Draw(t, "outcome")},
+			}
+		}),
 	}
 	for i := range c.Outcomes {
 		c.Outcomes[i] = whole.Draw(t, "outcome")

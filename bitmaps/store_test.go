@@ -66,6 +66,8 @@ func testCommit(t *testing.T, f *fixture) {
 		Definitions: 3, Lineage: "l", Offsets: []Offset{{"sms.sent", partition, 5, 9}},
 		Outcomes: [Outcomes]int64{1, 2, 3, 4, 5, 6, 7}, Reasons: map[string]int64{"not-json": 4}, Metadata: "v",
 		Writer: "w", Seq: 3, Lost: []Loss{{"sms.sent", partition, 9, 12}}, Rebuilt: "r-1",
+		Replays: []Replayed{{Replay: 17, Topic: "archive", Partition: 9, Planned: true, From: 3, End: 9, Next: 5, Read: 2,
+			Outcomes: [Outcomes]int64{Repeated: 1}}},
 	}
 	entry := encodeOps([]Op{{Code: OpAccount, Name: "acme"}})
 	f.must(p.Commit(f.ctx, &Commit{Checkpoint: want.Encode(), Entry: entry, Writes: []Write{

@@ -80,9 +80,15 @@ func (c *cluster) log(keep func(*consumers.Record) bool, topics ...string) []nai
 // lives: collecting it rarely halves the time.
 func (c *cluster) expect(tenants []tenant, partitions int32, keep func(*consumers.Record) bool) *naive.Result {
 	c.t.Helper()
+	return c.fold(tenants, partitions, func() []naive.Record { return c.log(keep, producersTopics...) })
+}
+
+// fold does so with any records.
+func (c *cluster) fold(tenants []tenant, partitions int32, log func() []naive.Record) *naive.Result {
+	c.t.Helper()
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	began := time.Now()
-	w := naive.World{Partitions: partitions, Records: c.log(keep, producersTopics...)}
+	w := naive.World{Partitions: partitions, Records: log()}
 	for _, a := range tenants {
 		w.Accounts = append(w.Accounts, a.naive(c.t))
 	}

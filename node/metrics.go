@@ -11,6 +11,7 @@ type collector struct {
 	node *Node
 
 	fresh, lag, records, deadLetters, owned, ignored, lost *prometheus.Desc
+	replays, replayLeft                                    *prometheus.Desc
 	fetched, fetchErrors, produceErrors, rebalances        *prometheus.Desc
 }
 
@@ -30,6 +31,8 @@ func newCollector(n *Node) *collector {
 		fetched:       desc("fetched_records_total", "Records that this process fetched."),
 		fetchErrors:   desc("fetch_errors_total", "Failed fetch requests of this process."),
 		produceErrors: desc("produce_errors_total", "Failed produce requests of this process, retried ones included."),
+		replays:       desc("replays", "Replays that have not ended."),
+		replayLeft:    desc("replay_left_offsets", "Offsets that are still to be replayed, as far as is known."),
 		rebalances:    desc("rebalances_total", "Rebalances that this process took part in."),
 	}
 }
@@ -37,7 +40,7 @@ func newCollector(n *Node) *collector {
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.fresh, c.lag, c.records, c.deadLetters, c.ignored, c.owned, c.lost,
+		c.fresh, c.lag, c.records, c.deadLetters, c.ignored, c.owned, c.lost, c.replays, c.replayLeft,
 		c.fetched, c.fetchErrors, c.produceErrors, c.rebalances,
 	} {
 		ch <- d
@@ -69,12 +72,29 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for reason, n := range s.Ignored {
 		counter(c.ignored, n, reason)
 	}
+	replays, left := c.node.replaysLeft()
+	gauge(c.replays, float64(replays))
+	gauge(c.replayLeft, float64(left))
 	gauge(c.owned, float64(len(c.node.group.Tasks())))
 	stats := &c.node.kafka.Client.Stats
 	counter(c.fetched, stats.Records.Load())
 	counter(c.fetchErrors, stats.FetchErrors.Load())
 	counter(c.produceErrors, stats.ProduceErrors.Load())
 	counter(c.rebalances, stats.Rebalances.Load())
+}
+
+// replaysLeft says how many replays go on, and how much is left of them.
+func (n *Node) replaysLeft() (replays int, offsets int64) {
+	for _, r := range n.view.Replays() {
+		if r.EndedAt != nil {
+			continue
+		}
+		replays++
+		for _, p := range r.Progress {
+			offsets += p.End - p.Next
+		}
+	}
+	return replays, offsets
 }
 
 func flag(b bool) float64 {

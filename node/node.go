@@ -79,6 +79,7 @@ type Node struct {
 	catalog  *catalog.Catalog
 	log      *catalog.Log
 	view     *pipeline.View
+	replays  *pipeline.Replays
 	group    *consumers.Group
 	registry *prometheus.Registry
 	listener net.Listener
@@ -101,8 +102,9 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	n.log = catalog.NewLog(n.catalog, definitionsTopic{n.kafka})
 	n.view = pipeline.NewView(pipeline.ViewConfig{
 		Partitions: n.kafka.partitions, Store: n.store, Catalog: n.catalog, Ends: n.kafka,
-		MaxStaleness: cfg.MaxStaleness, Now: time.Now,
+		MaxStaleness: cfg.MaxStaleness, Now: time.Now, Inputs: cfg.Inputs,
 	})
+	n.replays = pipeline.NewReplays(n.kafka, n.report)
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(n), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "rollcall_fetch_waiting_bytes", Help: "Record bytes fetched and not yet taken by their partitions.",
@@ -287,7 +289,7 @@ func (n *Node) serve(ctx context.Context, partition int32, feed *consumers.Feed)
 	cfg := pipeline.Config{
 		Partitions: n.kafka.partitions, Store: n.store, Log: n.kafka, Catalog: n.catalog, CatchUp: n.log.CaughtUp,
 		Now: time.Now, Publish: n.cfg.Publish, ScrubEvery: n.cfg.ScrubEvery,
-		Inputs: n.cfg.Inputs, Rebuilds: n.rebuilds, Opened: n.goesOn,
+		Inputs: n.cfg.Inputs, Rebuilds: n.rebuilds, Replays: n.replays, Opened: n.goesOn,
 	}
 	if n.cfg.API {
 		cfg.Committed = n.view.Committed
@@ -310,6 +312,12 @@ func (n *Node) goesOn(partition int32) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.faults, partition)
+}
+
+// report writes what a partition has to say of a replay to the definitions.
+func (n *Node) report(ctx context.Context, r catalog.ReportReplay) error {
+	_, err := n.log.Put(ctx, r)
+	return err
 }
 
 // Missing names what is missing before the node is ready.

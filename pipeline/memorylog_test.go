@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"rollcall/consumers"
@@ -15,16 +16,20 @@ import (
 type memoryLog struct {
 	mu      sync.Mutex
 	records map[consumers.TopicPartition][]consumers.Record
-	held    map[consumers.TopicPartition]int64 // first offset of a transaction that is open
-	refuses string                             // a topic that can't be written to
-	begin   map[consumers.TopicPartition]int64 // where a log begins that was cut off
-	mapped  map[string]bool                    // topics that are sources too
+	held    map[consumers.TopicPartition]int64              // first offset of a transaction that is open
+	refuses string                                          // a topic that can't be written to
+	begin   map[consumers.TopicPartition]int64              // where a log begins that was cut off
+	gone    map[consumers.TopicPartition][]consumers.Record // compacted away
+	mapped  map[string]bool                                 // topics that are sources too
 	now     int64
 	grown   chan struct{} // closed when a definition was written
 }
 
 func newMemoryLog() *memoryLog {
-	return &memoryLog{records: map[consumers.TopicPartition][]consumers.Record{}, grown: make(chan struct{})}
+	return &memoryLog{
+		records: map[consumers.TopicPartition][]consumers.Record{}, gone: map[consumers.TopicPartition][]consumers.Record{},
+		grown: make(chan struct{}),
+	}
 }
 
 // of is what a partition holds now.
@@ -32,6 +37,11 @@ func (l *memoryLog) of(tp consumers.TopicPartition) []consumers.Record {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.records[tp]
+}
+
+// was is what a partition holds, or held before it was compacted.
+func (l *memoryLog) was(tp consumers.TopicPartition) []consumers.Record {
+	return slices.Concat(l.gone[tp], l.of(tp))
 }
 
 var definitionsTP = consumers.TopicPartition{Topic: TopicDefinitions}
@@ -145,6 +155,8 @@ func (l *memoryLog) compact(topic string) {
 		for i, r := range records {
 			if i == len(records)-1 || r.Value != nil && last[string(r.Key)] == r.Offset {
 				kept = append(kept, r)
+			} else {
+				l.gone[tp] = append(l.gone[tp], r)
 			}
 		}
 		l.records[tp] = kept

@@ -34,6 +34,9 @@ func Open(ctx context.Context, cfg Config, partition int32, marks map[consumers.
 	if err := t.open(ctx, marks, fresh, err); err != nil {
 		return nil, fmt.Errorf("open partition %d: %w", partition, err)
 	}
+	if t.Replays != nil {
+		t.copier = newCopier(t)
+	}
 	return t, nil
 }
 

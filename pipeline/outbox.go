@@ -53,7 +53,17 @@ func (o *outbox) pass(r *consumers.Record) bool {
 // forward sends a record to the inbox of the partition it belongs to, as keyed
 // by the key of its contact, which was made last.
 func (o *outbox) forward(r *consumers.Record, e *event, owner int32) {
-	value, headers := r.Value, producerHeaders(r)
+	value, headers := forwarded(r, e)
+	if letter, retried := o.retriedFrom(r); retried {
+		headers = append(headers, header(headerRetry, strconv.Itoa(int(letter))))
+	}
+	o.add(r, inboxMessage(owner, &e.origin, o.keyBuf, value, headers))
+}
+
+// forwarded is a record as it goes to the inbox: as what it means, if it is of a
+// mapped topic, and with why it is a dead letter already, if it is.
+func forwarded(r *consumers.Record, e *event) (value []byte, headers []consumers.Header) {
+	value, headers = r.Value, producerHeaders(r)
 	if e.translated != nil {
 		value, headers = e.translated, cloudevents.Without(headers)
 	}
@@ -63,10 +73,7 @@ func (o *outbox) forward(r *consumers.Record, e *event, owner int32) {
 	if e.refused != "" {
 		headers = append(headers, header(headerErrorCode, string(e.refused)))
 	}
-	if letter, retried := o.retriedFrom(r); retried {
-		headers = append(headers, header(headerRetry, strconv.Itoa(int(letter))))
-	}
-	o.add(r, inboxMessage(owner, &e.origin, o.keyBuf, value, headers))
+	return value, headers
 }
 
 func (o *outbox) erasure(r *consumers.Record, account string, hash [16]byte, at int64) {

@@ -88,6 +88,7 @@ func newRebuild(t *Task, r catalog.Rebuild, watermarks Watermarks) *rebuild {
 func (r *rebuild) open(ctx context.Context) error {
 	cfg := r.live
 	cfg.Store, cfg.Publish, cfg.Committed, cfg.Silent = cfg.Store.Beside(), false, nil, true
+	cfg.Replays = nil
 	if _, err := r.head(ctx); err != nil {
 		return err
 	}

@@ -54,6 +54,9 @@ func Serve(ctx context.Context, cfg Config, partition int32, feed *consumers.Fee
 	if t.changes != nil {
 		defer beside(ctx, t.changes.Run)()
 	}
+	if t.copier != nil {
+		defer beside(ctx, t.copier.Run)()
+	}
 	defer beside(ctx, newScrubber(&t.Config, partition, watermarks).Run)()
 	if err := t.sweepBeside(ctx); err != nil {
 		return err
@@ -123,8 +126,12 @@ func (t *Task) step(ctx context.Context, feed Feed) (worked bool, err error) {
 			return false, err
 		}
 	}
+	noted, err := t.noteReplays(ctx)
+	if err != nil {
+		return false, err
+	}
 	composed, err := t.Compose(ctx)
-	return batch != nil || composed, err
+	return batch != nil || noted || composed, err
 }
 
 // holds looks whether a commit of this task is in Redis, and nobody else has

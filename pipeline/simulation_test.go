@@ -130,7 +130,7 @@ func simulate(t *testing.T, seed uint64, o options) {
 	s := &simulation{harness: newHarness(t, hist.Partitions, seed), options: o, luck: rand.New(rand.NewPCG(seed, 2)),
 		compactions: rand.New(rand.NewPCG(seed, 3)), partner: newPartner(seed),
 		widened: map[string]bool{}, touched: map[string]time.Time{}, changes: map[string]int{}}
-	s.lagging, s.others, s.mend = true, s.interrupt, s.recover
+	s.lagging, s.others, s.mend, s.replays = true, s.interrupt, s.recover, newReplaying(seed)
 	s.processes = []*process{s.process, s.start(1)}
 	for p := range s.owners {
 		s.assign(int32(p), s.processes[p%2], false)
@@ -151,7 +151,9 @@ func simulate(t *testing.T, seed uint64, o options) {
 		if s.rng.IntN(2) == 0 || i == len(hist.Steps)-1 || i == o.steps-1 {
 			s.recover()
 			world := s.world(hist.World(i + 1).Accounts)
-			s.compare(world.Accounts, naive.Fold(world, s.now), s.processes...)
+			result := naive.Fold(world, s.now)
+			s.replays.judged(world, result)
+			s.compare(world.Accounts, result, s.processes...)
 			s.compareIgnored()
 			s.verify(s.processes[0], VerifyQuery{})
 			s.compact()
@@ -236,6 +238,9 @@ func (s *simulation) touch(r naive.Record) {
 // act lets somebody do one thing.
 func (s *simulation) act() {
 	s.now = s.now.Add(time.Microsecond)
+	if s.replays != nil {
+		s.replayOn()
+	}
 	ctx := context.Background()
 	p := s.processes[s.rng.IntN(len(s.processes))]
 	q := int32(s.rng.IntN(int(s.partitions)))
@@ -427,6 +432,11 @@ func (s *simulation) round() (quiet bool) {
 		}
 		for n, more := 0, true; more && err == nil && n < turns; n++ {
 			more, err = p.rebuildSome(q)
+			worked = worked || more
+		}
+		if err == nil && s.replays != nil {
+			more := false
+			more, err = s.replayRound(p, q)
 			worked = worked || more
 		}
 		if err == nil {

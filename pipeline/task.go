@@ -41,7 +41,9 @@ type Config struct {
 	// ScrubEvery is how long a partition waits between two looks for records of
 	// erased contacts in the inbox and among the dead letters. Default 1 h.
 	ScrubEvery time.Duration
-	Limits     Limits
+	// Replays copies what replays are of. Default: others do.
+	Replays *Replays
+	Limits  Limits
 	// Rebuilds bounds how many partitions a process makes anew at once. Default: one.
 	Rebuilds *semaphore.Weighted
 }
@@ -53,6 +55,7 @@ type Limits struct {
 	Flush     int // bytes of fragments that go with one commit; default 256 KiB
 	Loaded    int // events kept in memory to find repeats, 24 bytes each; default 4 Mi
 	Compose   int // contacts that a commit settles for a new day or definition, by whole pieces; default 20,000
+	Copies    int // records of a replay in flight; default 500
 }
 
 func (l Limits) withDefaults() Limits {
@@ -61,6 +64,7 @@ func (l Limits) withDefaults() Limits {
 		Flush:     cmp.Or(l.Flush, 256<<10),
 		Loaded:    cmp.Or(l.Loaded, 4<<20),
 		Compose:   cmp.Or(l.Compose, 20_000),
+		Copies:    cmp.Or(l.Copies, 500),
 	}
 }
 
@@ -94,6 +98,7 @@ type Task struct {
 	audited  []string    // accounts still to be looked at
 	rebuild  *rebuilding // nil: none goes on
 	rest     func()      // called after each batch that is read back; nil: nothing
+	copier   *copier     // nil without Config.Replays
 }
 
 // Process takes a batch into the state. When it returns nil, all of it is
@@ -124,6 +129,9 @@ func (t *Task) take(ctx context.Context, r *consumers.Record) error {
 		return fmt.Errorf("%s offset %d: %w", r.TopicPartition, r.Offset, err)
 	}
 	t.checkpoint.Outcomes[outcome]++
+	if err := t.countCopy(ctx, r, outcome); err != nil {
+		return fmt.Errorf("%s offset %d: %w", r.TopicPartition, r.Offset, err)
+	}
 	return nil
 }
 
@@ -272,6 +280,7 @@ func (t *Task) commit(ctx context.Context) error {
 		e := bitmaps.Entry{Seq: t.held.Seq(), Ops: entry, Checkpoint: t.checkpoint.Clone()}
 		t.Committed(t.partition, &e, t.held.Nonce())
 	}
+	t.copier.committed(&t.checkpoint)
 	if err := t.changes.committed(ctx, t); err != nil {
 		return err
 	}

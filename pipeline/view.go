@@ -17,6 +17,7 @@ import (
 	"rollcall/bitmaps"
 	"rollcall/consumers"
 	"rollcall/pipeline/catalog"
+	"rollcall/pipeline/inputs"
 	"rollcall/pipeline/segment"
 )
 
@@ -28,6 +29,7 @@ type ViewConfig struct {
 	Ends         Ends
 	MaxStaleness time.Duration
 	Now          func() time.Time
+	Inputs       inputs.Set // topics beside those of the contract
 }
 
 // Ends tells where Kafka's partitions end.

@@ -29,6 +29,7 @@ type cli struct {
 	Verify   verifyCmd   `cmd:"" help:"Recompute from the log what the state should be, and print what differs (takes the operator's token)."`
 	Loss     lossCmd     `cmd:"" help:"What Kafka has lost (takes the operator's token)."`
 	Rebuild  rebuildCmd  `cmd:"" help:"Make the state anew from the log, and compare (takes the operator's token)."`
+	Replay   replayCmd   `cmd:"" help:"Apply records that stand in Kafka once more (takes the operator's token)."`
 	Status   statusCmd   `cmd:"" help:"Freshness, lag, and what became of the records."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

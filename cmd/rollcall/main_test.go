@@ -118,6 +118,18 @@ func (f *fakeViews) Status(account string) api.Status {
 	}
 }
 
+func (f *fakeViews) CheckReplay(t api.ReplayTopic) error {
+	return pipeline.NewView(pipeline.ViewConfig{Catalog: f.catalog}).CheckReplay(t)
+}
+
+func (f *fakeViews) Replays() []api.Replay {
+	return pipeline.NewView(pipeline.ViewConfig{Catalog: f.catalog}).Replays()
+}
+
+func (f *fakeViews) Replay(id string) (api.Replay, bool) {
+	return pipeline.NewView(pipeline.ViewConfig{Catalog: f.catalog}).Replay(id)
+}
+
 type fakeEraser chan string
 
 func (e fakeEraser) Erase(_ context.Context, account, contact string) error {
@@ -129,6 +141,7 @@ type bench struct {
 	t      *testing.T
 	views  *fakeViews
 	eraser fakeEraser
+	log    *catalog.Log
 	url    string
 }
 
@@ -143,7 +156,7 @@ func newBench(t *testing.T) *bench {
 	if _, err := log.Put(ctx, catalog.PutAccount{Account: "demo", Timezone: "UTC", RetentionDays: 730}); err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, views: &fakeViews{catalog: c, watches: make(chan []api.SegmentSize)}, eraser: make(fakeEraser, 9)}
+	b := &bench{t: t, views: &fakeViews{catalog: c, watches: make(chan []api.SegmentSize)}, eraser: make(fakeEraser, 9), log: log}
 	server, err := api.New(api.Config{
 		Catalog: c, Definitions: log, Views: b.views, Eraser: b.eraser, Registry: prometheus.NewRegistry(),
 		OperatorToken: "op", Tokenless: true, Version: "v1",

@@ -30,6 +30,7 @@ type Catalog struct {
 	grants     map[[sha256.Size]byte]Grant // by SHA-256 of the secret
 	losses     []AcceptLoss
 	rebuilds   []Rebuild
+	replays    []*Replay // by id
 	erasureKey []byte
 	changed    chan struct{} // closed at the next entry; nil: nobody asked for it
 	zones      sync.Map      // name -> *time.Location

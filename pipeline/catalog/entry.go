@@ -11,7 +11,7 @@ import (
 
 // Entry is one change of the definitions: PutAccount, DeleteAccount,
 // PutSegment, DeleteSegment, PutToken, RevokeToken, AcceptLoss, StartRebuild,
-// CancelRebuild or Settings.
+// CancelRebuild, StartReplay, CancelReplay, ReportReplay or Settings.
 type Entry interface {
 	// entryType is the value of "type" in the entry's JSON.
 	entryType() string
@@ -128,6 +128,9 @@ var decoders = map[string]func([]byte) (Entry, error){
 	AcceptLoss{}.entryType():    decodeAs[AcceptLoss],
 	StartRebuild{}.entryType():  decodeAs[StartRebuild],
 	CancelRebuild{}.entryType(): decodeAs[CancelRebuild],
+	StartReplay{}.entryType():   decodeAs[StartReplay],
+	CancelReplay{}.entryType():  decodeAs[CancelReplay],
+	ReportReplay{}.entryType():  decodeAs[ReportReplay],
 	Settings{}.entryType():      decodeAs[Settings],
 }
 

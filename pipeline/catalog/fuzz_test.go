@@ -25,6 +25,8 @@ func FuzzFold(f *testing.F) {
 	f.Add(lines(account("acme"), seg("a", everybody), `{"type":"segment.delete","account":"acme","id":"a","if_version":1}`))
 	f.Add(lines(account("b"), `{"type":"token.put","account":"b","id":"t","scope":"read","sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`,
 		`{"type":"token.revoke","account":"b","id":"t"}`, `{"type":"settings","erasure_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`))
+	f.Add(lines(`{"type":"replay.start","topics":[{"name":"sms.sent"}],"from":1,"to":2}`, `{"type":"replay.report","replay":0,"of":2}`,
+		`{"type":"replay.cancel","replay":0}`, `{"type":"replay.report","replay":0,"partition":1,"of":2,"failure":"x"}`))
 	f.Add(lines(`{}`, `null`, `{"type":"account.put"}`, `{"type":"segment.put","account":1}`))
 	f.Fuzz(func(t *testing.T, log []byte) {
 		a, b := New(), New()
@@ -50,7 +52,7 @@ func FuzzFold(f *testing.F) {
 
 // seen is all that can be asked of a catalog.
 func seen(c *Catalog) map[string]any {
-	all := map[string]any{"": [][]byte{c.ErasureKey()}}
+	all := map[string]any{"": []any{c.ErasureKey(), c.Replays()}}
 	for _, a := range c.Accounts() {
 		all[a.ID] = []any{a, c.Tokens(a.ID)}
 	}
