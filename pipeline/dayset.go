@@ -46,8 +46,9 @@ func (d *daySet) forget(contact uint32) {
 		return
 	}
 	mine := func(e bitmaps.Event) bool { return e.Contact == contact }
-	d.pending = slices.DeleteFunc(d.pending, mine)
-	d.logged = min(d.logged, len(d.pending))
+	logged := slices.DeleteFunc(d.pending[:d.logged:d.logged], mine)
+	d.pending = append(logged, slices.DeleteFunc(d.pending[d.logged:], mine)...)
+	d.logged = len(logged)
 	if d.table != nil {
 		d.table = newEventTable(slices.DeleteFunc(d.table.events, mine))
 	}

@@ -257,6 +257,7 @@ func (d *daySet) prune(seq uint64) {
 		d.pending = d.pending[min(d.arrived[0].events, len(d.pending)):]
 		d.arrived = d.arrived[1:]
 	}
+	d.logged = len(d.pending)
 }
 
 // arrivedAll makes all pending events those of entry seq: after some were

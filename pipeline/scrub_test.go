@@ -3,11 +3,14 @@ package pipeline
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"rollcall/consumers"
 )
 
 // scrub does a round in every partition, has Kafka compact, and tells how many
@@ -229,4 +232,23 @@ func TestErasedLeavesRedis(t *testing.T) {
 			w.contact(gone, "2015550123") // anew
 		}
 	}
+}
+
+// An event that comes with the erasure of another contact of that day is kept.
+func TestErasedBesideOthers(t *testing.T) {
+	w := newWorld(t, 1)
+	w.config.Limits = Limits{}
+	w.segment("clicked", "all contacts where clicked")
+	w.contact(gone, "2015550123")
+	w.contact("bob", "2015550123")
+	w.behaviour(TopicClicked, gone, "m", "2026-11-12 10:00")
+	w.expect("clicked", gone)
+	w.behaviour(TopicClicked, "bob", "m", "2026-11-12 10:00")
+	w.write(TopicContacts, 0, "acme/"+gone, nil)
+	batch := w.unread(w.task(0))
+	slices.SortFunc(batch.Records, func(a, b consumers.Record) int { return strings.Compare(b.Topic, a.Topic) }) // the erasure last
+	w.must(w.task(0).Process(t.Context(), batch))
+	w.reopen()
+	w.expect("clicked", "bob")
+	w.expectVerified("after the erasure")
 }
