@@ -40,7 +40,7 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	for _, s := range failed {
-		simulate(t, s, options{})
+		t.Run(fmt.Sprint(s), func(t *testing.T) { simulate(t, s, options{}) })
 	}
 	const workers = 4
 	base := uint64(time.Now().UnixNano())
@@ -52,8 +52,7 @@ func TestSimulation(t *testing.T) {
 				if *fresh && i%2 == 1 {
 					s = base + uint64(i)
 				}
-				simulate(t, s, options{})
-				if t.Failed() {
+				if !t.Run(fmt.Sprint(s), func(t *testing.T) { simulate(t, s, options{}) }) {
 					t.Fatalf("to see it again: make simulate SEED=%d", s)
 				}
 			}
