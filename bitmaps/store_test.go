@@ -193,6 +193,12 @@ func testLostReply(t *testing.T, f *fixture) {
 	if log := f.changelog(); len(log) != 3 {
 		t.Errorf("changelog %+v", log)
 	}
+	f.must(f.client.HIncrBy(f.ctx, f.store.key(partition, ""), "seq", 1).Err()) // as by a flipped bit
+	other := commit("acme", "m", "3")
+	other.Checkpoint = (&Checkpoint{Seq: again.Seq() + 1}).Encode()
+	if err := again.Commit(f.ctx, other); !errors.Is(err, ErrConflict) {
+		t.Errorf("a commit is taken for one that was applied before: %v", err)
+	}
 }
 
 func testTrim(t *testing.T, f *fixture) {

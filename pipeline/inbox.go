@@ -80,18 +80,22 @@ func producerHeaders(r *consumers.Record) []consumers.Header {
 // firstStood reads the headers that say where an inbox record first stood.
 func firstStood(r *consumers.Record, o *origin) bool {
 	topic, ok := r.Header(headerTopic)
-	partition, ok1 := headerNumber(r, headerPartition, 32)
-	offset, ok2 := headerNumber(r, headerOffset, 64)
-	at, ok3 := headerNumber(r, headerTime, 64)
-	if !ok || !ok1 || !ok2 || !ok3 || partition < 0 || offset < 0 { // the time of a record that has none is -1
+	partition, err1 := strconv.ParseUint(headerText(r, headerPartition), 10, 31)
+	offset, err2 := strconv.ParseUint(headerText(r, headerOffset), 10, 63)
+	at, ok3 := headerNumber(r, headerTime, 64) // that of a record that has none is -1
+	if !ok || err1 != nil || err2 != nil || !ok3 {
 		return false
 	}
-	o.Topic, o.Partition, o.offset, o.time = internTopic(topic), int32(partition), offset, at
+	o.Topic, o.Partition, o.offset, o.time = internTopic(topic), int32(partition), int64(offset), at
 	return true
 }
 
 func headerNumber(r *consumers.Record, name string, bits int) (n int64, ok bool) {
-	value, _ := r.Header(name)
-	n, err := strconv.ParseInt(string(value), 10, bits)
+	n, err := strconv.ParseInt(headerText(r, name), 10, bits)
 	return n, err == nil
+}
+
+func headerText(r *consumers.Record, name string) string {
+	value, _ := r.Header(name)
+	return string(value)
 }

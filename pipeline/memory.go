@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -78,11 +79,14 @@ func (t *Task) recallOne(key, value []byte) error {
 		return errors.New("unknown key")
 	}
 	var p progress
-	err := json.Unmarshal(value, &p)
-	if err == nil {
-		t.memory.published = p
+	if err := json.Unmarshal(value, &p); err != nil {
+		return err
 	}
-	return err
+	if p.Now < 0 {
+		return fmt.Errorf("published in %d, Unix ms", p.Now)
+	}
+	t.memory.published = p
+	return nil
 }
 
 func recallOffset(into map[consumers.TopicPartition]int64, source, value []byte) error {

@@ -301,7 +301,7 @@ func (m *memoryRedis) commit(keys, argv []string) string {
 	}
 	seq, _ := number(argv[2])
 	at, _ := number(head["seq"])
-	if at == seq {
+	if at == seq && head["checkpoint"] == argv[3] {
 		return "OK"
 	}
 	if at != seq-1 {

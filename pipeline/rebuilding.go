@@ -35,6 +35,10 @@ func (g *rebuilding) end() {
 // concludeRetry is how long a rebuild that is near waits for another chance.
 const concludeRetry = 50 * time.Millisecond
 
+// publishPause bounds how long a task stops for its changes to be published,
+// which takes a millisecond or two.
+const publishPause = 100 * time.Millisecond
+
 // tendRebuild begins, ends and concludes the partition's rebuild, as the
 // definitions ask for.
 func (t *Task) tendRebuild(ctx context.Context, watermarks Watermarks) error {
@@ -58,6 +62,7 @@ func (t *Task) tendRebuild(ctx context.Context, watermarks Watermarks) error {
 		if err != nil {
 			return err
 		}
+		t.changes.settle(ctx, publishPause)
 		done, err := t.conclude(ctx, g.rebuild)
 		if err == nil && !done {
 			t.rebuild = g.rebuild.start(ctx, concludeRetry)

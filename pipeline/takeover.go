@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"rollcall/bitmaps"
 	"rollcall/consumers"
@@ -59,6 +60,13 @@ func (t *Task) meet(ctx context.Context, r *rebuild) (same bool, err error) {
 // idle tells whether nothing waits to be published.
 func (p *publisher) idle() bool {
 	return p == nil || len(p.pending)+len(p.ahead) == 0 && p.upTo.Load() >= p.last
+}
+
+// settle waits until nothing waits to be published, but not for long.
+func (p *publisher) settle(ctx context.Context, most time.Duration) {
+	for began := time.Now(); !p.idle() && ctx.Err() == nil && time.Since(began) < most; {
+		pause(ctx, time.Millisecond)
+	}
 }
 
 // giveUp deletes a rebuilt state.

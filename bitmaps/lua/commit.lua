@@ -13,7 +13,7 @@ if head[1] ~= ARGV[1] or head[2] ~= ARGV[2] then
   return 'FENCED'
 end
 local seq = tonumber(ARGV[3])
-if tonumber(head[3]) == seq then
+if tonumber(head[3]) == seq and redis.call('HGET', KEYS[1], 'checkpoint') == ARGV[4] then
   return 'OK'
 end
 if tonumber(head[3]) ~= seq - 1 then
