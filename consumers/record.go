@@ -47,6 +47,9 @@ func (r *Record) Clone() Record {
 // HasHeaders says whether the record has any headers.
 func (r *Record) HasHeaders() bool { return len(r.headers) > 1 } // their count alone is one byte
 
+// HeaderBytes is how much the headers take in the log.
+func (r *Record) HeaderBytes() int { return len(r.headers) }
+
 // Header returns the value of the last header of that name, as Kafka's own
 // clients do.
 func (r *Record) Header(name string) (value []byte, ok bool) {

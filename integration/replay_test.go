@@ -91,8 +91,7 @@ func (c *cluster) archive(t *testing.T, records iter.Seq[generate.Record]) int64
 	t.Helper()
 	var specs []consumers.TopicSpec
 	for _, topic := range producersTopics {
-		spec := consumers.TopicSpec{Name: archived + topic, Partitions: 8, ReplicationFactor: 1,
-			Config: map[string]string{"message.timestamp.type": "LogAppendTime"}}
+		spec := consumers.TopicSpec{Name: archived + topic, Partitions: 8, ReplicationFactor: 1}
 		if topic == "sms.clicked" {
 			spec.Partitions = 5
 		}

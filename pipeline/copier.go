@@ -117,7 +117,8 @@ func (c *copier) Run(ctx context.Context) {
 			continue
 		case err != nil && ctx.Err() == nil:
 			slog.Warn("a replay is held up, will retry", "replay", c.id, "partition", c.partition, "err", err)
-			changed, wait = nil, copyRetry
+			pause(ctx, copyRetry)
+			continue
 		case c.id >= 0:
 			wait = idleLook
 		}
@@ -251,15 +252,16 @@ func (c *copier) work(ctx context.Context, r *catalog.Replay, at durable) (copie
 }
 
 // planned tells whether the task has committed what is to be copied, and knows
-// of it still: a state that was made anew does not.
+// of it still: a state that was made anew does not, until it is resolved again.
 func (c *copier) planned(at durable) bool {
-	n := 0
-	for _, r := range at.replays {
-		if r.Replay == c.id && r.Planned {
-			n++
+	for _, s := range c.sources {
+		if !slices.ContainsFunc(at.replays, func(r bitmaps.Replayed) bool {
+			return r.Replay == c.id && r.Topic == s.Topic && r.Partition == s.Partition && r.Planned && r.End == s.end
+		}) {
+			return false
 		}
 	}
-	return n >= len(c.sources)
+	return true
 }
 
 // tell reports on a replay. What was copied is applied.

@@ -21,7 +21,7 @@ const burstBytes = 256 << 10
 const (
 	readRecords = 8_000
 	readBytes   = 2 << 20
-	readWait    = 5 * time.Second // the end of the range may lie in a transaction that is open
+	readWait    = time.Second // the end of the range may lie in a transaction that is open
 )
 
 // source is a partition that is copied.
@@ -53,6 +53,9 @@ func (c *copier) prepare(ctx context.Context, r *catalog.Replay, at durable) (wo
 	if err != nil {
 		return false, err
 	}
+	if err := c.checkDates(ctx, r); err != nil {
+		return false, err
+	}
 	sources, missing := []*source{}, []consumers.TopicPartition{}
 	for _, tp := range tps {
 		i := slices.IndexFunc(at.replays, func(p bitmaps.Replayed) bool {
@@ -73,6 +76,31 @@ func (c *copier) prepare(ctx context.Context, r *catalog.Replay, at durable) (wo
 	}
 	c.sources, c.share = sources, float64(r.Rate)*float64(len(tps))/float64(max(all, 1))
 	return true, nil
+}
+
+// checkDates refuses archives whose records are dated when they were copied: an
+// old opt-in would be newer than the opt-out that followed it.
+func (c *copier) checkDates(ctx context.Context, r *catalog.Replay) error {
+	var names []string
+	for _, t := range r.Topics {
+		if dated(t) {
+			names = append(names, t.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	types, err := c.Topics.TimestampType(ctx, names...)
+	if err != nil {
+		return fmt.Errorf("dates of the topics of replay %d: %w", r.ID, err)
+	}
+	for _, name := range names {
+		if types[name] != "CreateTime" {
+			return &replayError{fmt.Sprintf("%s has message.timestamp.type=%s, so its records are dated when they were copied: "+
+				"copy them with their times into a topic that has CreateTime", name, types[name])}
+		}
+	}
+	return nil
 }
 
 func originOf(r *catalog.Replay, topic string) string {

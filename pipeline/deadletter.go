@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"rollcall/consumers"
 )
@@ -34,7 +35,7 @@ var meanings = map[Code]string{
 	BadTime:        "the time is not RFC 3339 with a zone",
 	ImpossibleTime: "the time is before 2000, or ahead of Kafka's time",
 	UnknownAccount: "there is no such account",
-	TooLarge:       "over 1 MiB, or a text over 1,000 bytes",
+	TooLarge:       "over 1 MiB, or headers over 512 KiB, or a text over 1,000 bytes",
 	BadKey:         "an erasure that can't be read",
 	BadHeaders:     "an inbox record that does not say where it first stood",
 	BadCloudEvent:  "not a CloudEvent of version 1.0 in JSON with type, source and id",
@@ -68,21 +69,42 @@ func letterKey(o *origin) []byte {
 	return fmt.Appendf(nil, "%s/%d", o.TopicPartition, o.offset)
 }
 
-// retriedFrom is the partition that the dead letter of a retried record is in.
-func (o *outbox) retriedFrom(r *consumers.Record) (partition int32, retried bool) {
-	n, ok := headerNumber(r, headerRetry, 32)
-	return int32(n), ok && r.Topic == TopicInbox && n >= 0 && int32(n) < o.partitions
+// keyOf is the key of a record's dead letter. What a replay copied from an
+// archive goes by its place there: where it first stood is not known for sure.
+func keyOf(r *consumers.Record, e *event) []byte {
+	value, _ := r.Header(headerReplay)
+	if c, ok := parseCopied(value); ok && r.Topic == TopicInbox && c.Topic != TopicInbox && c.Topic != e.origin.Topic {
+		return letterKey(&origin{TopicPartition: c.TopicPartition, offset: c.offset})
+	}
+	return letterKey(&e.origin)
+}
+
+// letterPlace is where a dead letter is, as headerRetry has it.
+type letterPlace struct {
+	partition int32
+	key       []byte
+}
+
+func (p *letterPlace) header() consumers.Header {
+	return header(headerRetry, fmt.Sprintf("%d %s", p.partition, p.key))
+}
+
+// retriedFrom is where the dead letter of a retried record is.
+func (o *outbox) retriedFrom(r *consumers.Record) (at letterPlace, retried bool) {
+	number, key, ok := strings.Cut(headerText(r, headerRetry), " ")
+	n, err := strconv.ParseUint(number, 10, 31)
+	return letterPlace{int32(n), []byte(key)}, ok && err == nil && r.Topic == TopicInbox && int32(n) < o.partitions
 }
 
 // deadLetter writes a record that can't be read.
 func (o *outbox) deadLetter(r *consumers.Record, e *event, code Code) {
-	partition, retried := o.retriedFrom(r)
+	at, retried := o.retriedFrom(r)
 	if !retried {
-		partition = o.partition
+		at = letterPlace{o.partition, keyOf(r, e)}
 	}
-	headers := r.Headers()
-	if r.Topic == TopicInbox && code != BadHeaders {
-		headers = producerHeaders(r)
+	headers := producerHeaders(r)
+	if code == BadHeaders {
+		headers = r.Headers()
 	}
 	topic, offset := e.origin.Topic, strconv.FormatInt(e.origin.offset, 10)
 	stood := strconv.Itoa(int(e.origin.Partition))
@@ -110,14 +132,14 @@ func (o *outbox) deadLetter(r *consumers.Record, e *event, code Code) {
 		header(connectPrefix+"exception.class.name", "rollcall/pipeline.Code"),
 		header(connectPrefix+"exception.message", code.message()))
 	o.add(r, consumers.Message{
-		Topic: TopicDeadLetters, Partition: partition, Key: letterKey(&e.origin), Value: value, Headers: headers,
+		Topic: TopicDeadLetters, Partition: at.partition, Key: at.key, Value: value, Headers: headers,
 	})
 }
 
 // settled takes the dead letter of a retried record out, once it could be read.
-func (o *outbox) settled(r *consumers.Record, e *event) {
-	partition, retried := o.retriedFrom(r)
+func (o *outbox) settled(r *consumers.Record) {
+	at, retried := o.retriedFrom(r)
 	if _, late := r.Header(headerErrorCode); retried && !late {
-		o.add(r, consumers.Message{Topic: TopicDeadLetters, Partition: partition, Key: letterKey(&e.origin)})
+		o.add(r, consumers.Message{Topic: TopicDeadLetters, Partition: at.partition, Key: at.key})
 	}
 }

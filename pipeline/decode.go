@@ -27,7 +27,7 @@ const (
 	BadTime        Code = "bad-time"        // not RFC 3339 with a zone
 	ImpossibleTime Code = "impossible-time" // before 2000, or ahead of Kafka's time
 	UnknownAccount Code = "unknown-account" // no such account in the definitions
-	TooLarge       Code = "too-large"       // over 1 MiB, or a text over 1,000 bytes
+	TooLarge       Code = "too-large"       // over 1 MiB, or headers over 512 KiB, or a text over 1,000 bytes
 	BadKey         Code = "bad-key"         // an erasure that can't be read
 	BadHeaders     Code = "bad-headers"     // an inbox record that does not say where it first stood
 	BadCloudEvent  Code = "bad-cloudevent"  // not of version 1.0, or without type, source or id, or in a format other than JSON
@@ -37,6 +37,7 @@ const (
 
 const (
 	maxValueBytes   = 1 << 20
+	maxHeaderBytes  = 512 << 10
 	maxTextBytes    = 1000
 	maxContactBytes = 200
 	maxNameBytes    = 200
@@ -104,6 +105,11 @@ func (d *decoder) decode(r *consumers.Record, e *event) Code {
 	return d.read(r, e)
 }
 
+// tooLarge tells whether a record would not fit into the inbox. In there, it does.
+func tooLarge(r *consumers.Record) bool {
+	return len(r.Value) > maxValueBytes || r.HeaderBytes() > maxHeaderBytes && r.Topic != TopicInbox
+}
+
 // use takes up the shape of a topic's records.
 func (d *decoder) use(topic string) bool {
 	s, known := shapes[topic]
@@ -116,7 +122,7 @@ func (d *decoder) use(topic string) bool {
 // read reads a record of the shape at hand, or a CloudEvent.
 func (d *decoder) read(r *consumers.Record, e *event) Code {
 	e.kind, e.behaviour, e.optOut = d.shape.kind, d.shape.behaviour, d.shape.optOut
-	if len(r.Value) > maxValueBytes {
+	if tooLarge(r) {
 		return TooLarge
 	}
 	if e.kind == contactRecord && (r.Value == nil || bytes.Equal(bytes.TrimSpace(r.Value), []byte("null"))) {

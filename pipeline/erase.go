@@ -13,6 +13,7 @@ func (a *account) erase(hash [16]byte, id []byte, at int64) error {
 		return nil
 	}
 	a.erasures[hash] = at
+	a.state.forgot = true // a report may name it that the state does not know
 	a.emit(bitmaps.Op{Code: bitmaps.OpErase, Hash: hash, Time: at})
 	a.state.flush.erase(a.state.seq, a.state.now)
 	a.dirty(bitmaps.Field{Kind: bitmaps.Erasures})
@@ -40,7 +41,6 @@ func (a *account) contactByHash(hash [16]byte) (number uint32, known bool) {
 // forget removes what is not later than at, and the contact itself if nothing
 // of it is later.
 func (a *account) forget(number uint32, at int64) error {
-	a.state.forgot = true
 	p, contact := a.at(number)
 	until := a.zone.day(at)
 	remains, err := p.forgetEvents(contact, until)

@@ -2,12 +2,15 @@ package pipeline
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"rollcall/consumers"
 	"rollcall/pipeline/catalog"
+	"rollcall/pipeline/cloudevents"
 )
 
 // erasedContacts are the contacts that were erased, known by their keyed hashes
@@ -54,7 +57,7 @@ func (c *erasedContacts) named(r *consumers.Record) bool {
 	if r.Topic == TopicDeadLetters {
 		at, ok := headerNumber(r, headerErrorTime, 64)
 		first.Key, _ = r.Header(headerErrorKey)
-		return ok && c.namedIn(&first, at)
+		return ok && c.namedIn(&first, headerText(r, headerErrorTopic), at)
 	}
 	if !unpack(&first) {
 		return false
@@ -66,7 +69,7 @@ func (c *erasedContacts) named(r *consumers.Record) bool {
 		code = c.decoder.details(&e)
 	}
 	if def == nil || code != "" && code != BadTime && code != ImpossibleTime {
-		return c.namedIn(&first, e.origin.time)
+		return c.namedIn(&first, cmp.Or(e.means, e.origin.Topic), e.origin.time)
 	}
 	z := c.zones[def.ID]
 	if z == nil {
@@ -91,12 +94,12 @@ func (e *event) goneBy(z *zone, until int64) bool {
 // maxLookups bounds the hashes that are made for one record.
 const maxLookups = 1 << 20
 
-// namedIn looks for an erased contact in a record of some time that can't be
-// read as a whole.
-func (c *erasedContacts) namedIn(r *consumers.Record, at int64) bool {
-	account, ids := c.whom(r)
+// namedIn looks for an erased contact in a record that can't be read as a whole,
+// and that first stood in a topic at a time.
+func (c *erasedContacts) namedIn(r *consumers.Record, stood string, at int64) bool {
+	accounts, ids := c.whom(r, stood)
 	lookups := 0
-	for _, account := range c.among(account, ids) {
+	for account := range accounts {
 		for id := range ids {
 			if lookups++; lookups > maxLookups {
 				return false
@@ -109,69 +112,77 @@ func (c *erasedContacts) namedIn(r *consumers.Record, at int64) bool {
 	return false
 }
 
-// whom is the account that a record says, and what may be the id of a contact:
-// what its key and its field contact say or, if it has no such field, any of
-// the texts and words in it.
-func (c *erasedContacts) whom(r *consumers.Record) (account string, ids map[string]bool) {
-	ids = map[string]bool{}
+// whom is what may be the account and the id of the contact that a record is of:
+// what its key and its field contact or subject say and, if it is not a record of
+// the contract, any of the telling texts and words in it. If it does not say the
+// account, it may be any that occurs in it or, if there is none such, any.
+func (c *erasedContacts) whom(r *consumers.Record, stood string) (accounts, ids map[string]bool) {
+	accounts, ids = map[string]bool{}, map[string]bool{}
 	account, contact, _ := strings.Cut(string(r.Key), "/")
 	ids[contact] = true
+	if c.catalog.Account(account) == nil {
+		account = ""
+	}
+	mode := cloudevents.ModeOf(r)
+	if mode != cloudevents.None {
+		if ce, err := cloudevents.Read(r, mode); err == nil {
+			ids[ce.Attributes["subject"]] = true
+			account = cmp.Or(ce.Attributes["account"], account)
+		}
+	}
+	_, ofContract := shapes[stood]
 	o := &c.decoder.object
-	if o.read(r.Value) && o.present.has(fieldContact) && !o.wrong.has(fieldContact) {
+	if ofContract = ofContract && mode == cloudevents.None && o.read(r.Value) && o.present.has(fieldContact) && !o.wrong.has(fieldContact); ofContract {
 		ids[string(o.text[fieldContact])] = true
 		if o.present.has(fieldAccount) && !o.wrong.has(fieldAccount) {
 			account = string(o.text[fieldAccount])
 		}
-		return account, ids
 	}
-	words(r.Key, ids)
-	words(r.Value, ids)
+	texts := [][]byte{r.Key, r.Value}
 	for _, h := range producerHeaders(r) {
-		words(h.Value, ids)
+		texts = append(texts, h.Value)
 	}
-	return account, ids
+	for _, text := range texts {
+		eachWord(text, func(word []byte) {
+			if c.accounts[string(word)] {
+				accounts[string(word)] = true
+			}
+			if !ofContract && len(word) <= maxContactBytes && telling(word) {
+				ids[string(word)] = true
+			}
+		})
+	}
+	switch {
+	case validAccount([]byte(account)): // there may be no such account, yet
+		return map[string]bool{account: true}, ids
+	case len(accounts) == 0:
+		return c.accounts, ids
+	}
+	return accounts, ids
 }
 
-// among are the accounts to look a contact up in: the one that is named, or
-// those that occur or, if there is none such, all.
-func (c *erasedContacts) among(account string, ids map[string]bool) (accounts []string) {
-	if c.catalog.Account(account) != nil {
-		return []string{account}
-	}
-	for id := range c.accounts {
-		if ids[id] {
-			accounts = append(accounts, id)
-		}
-	}
-	if accounts == nil {
-		for id := range c.accounts {
-			accounts = append(accounts, id)
-		}
-	}
-	return accounts
-}
-
-// words adds to ids what in some bytes may be an id: the texts between quotes,
-// and whatever stands between spaces, punctuation and bytes that are no text.
-func words(data []byte, ids map[string]bool) {
-	add := func(word []byte) {
-		if len(word) > 0 && len(word) <= maxContactBytes {
-			ids[string(word)] = true
-		}
-	}
+// eachWord calls fn with the texts between quotes in some bytes, and with what
+// stands between spaces, punctuation and bytes that are no text.
+func eachWord(data []byte, fn func(word []byte)) {
 	for _, quoted := range bytes.Split(data, []byte(`"`)) {
-		add(quoted)
+		fn(quoted)
 		var text string
 		if bytes.IndexByte(quoted, '\\') >= 0 && json.Unmarshal([]byte(`"`+string(quoted)+`"`), &text) == nil {
-			add([]byte(text))
+			fn([]byte(text))
 		}
 	}
 	for _, separators := range []string{marks, marks + "/:"} {
 		between := func(r rune) bool { return r <= ' ' || r == utf8.RuneError || strings.ContainsRune(separators, r) }
 		for _, word := range bytes.FieldsFunc(data, between) {
-			add(word)
+			fn(word)
 		}
 	}
+}
+
+// telling tells whether a text is an id rather than a number or a word that
+// happens to be one.
+func telling(text []byte) bool {
+	return len(text) >= 6 && bytes.ContainsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) })
 }
 
 // marks are not part of a word.

@@ -56,7 +56,7 @@ func (d *decoder) mapped(r *consumers.Record, e *event) Code {
 		d.use(e.means)
 		return d.read(r, e)
 	}
-	if len(r.Value) > maxValueBytes {
+	if tooLarge(r) {
 		return TooLarge
 	}
 	t := in.Translate(r)

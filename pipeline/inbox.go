@@ -17,7 +17,7 @@ const (
 	headerKey       = "rollcall-key"   // the record's key
 	headerNull      = "rollcall-null"  // it has no value; the inbox's own record has an empty one
 	headerMeans     = "rollcall-means" // of which topic it is, if it stood in a mapped one
-	headerRetry     = "rollcall-retry" // of a dead letter: the partition that the letter is in
+	headerRetry     = "rollcall-retry" // of a dead letter: see letterPlace
 )
 
 // ownPrefixes begin the names of the headers that are not the producer's.

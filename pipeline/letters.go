@@ -80,23 +80,29 @@ type Letters struct {
 	watermarks Watermarks
 	partitions int32
 
-	turn  chan struct{} // held by whoever uses what follows
-	next  map[int32]int64
-	index map[string]*DeadLetter // by partition and key
-	older bool                   // the index holds the newest only
-	most  int                    // letters that it holds
-	begun time.Time              // when reading began anew last
-	again time.Duration          // how long after that it may again
+	turn    chan struct{} // held by whoever uses what follows
+	next    map[int32]int64
+	index   map[string]*DeadLetter // by partition and key
+	older   bool                   // the index holds the newest only
+	most    int                    // letters that it holds
+	begun   time.Time              // when reading began anew last
+	again   time.Duration          // how long after that it may again
+	current time.Time              // when it was brought up to date last
+	sure    time.Duration          // how long after that it may be
 }
 
 // maxLetters bounds the index, to some 50 MB.
 const maxLetters = 200_000
 
+// lettersSure is half of how long Kafka keeps at least a record without a value
+// (delete.retention.ms).
+const lettersSure = 12 * time.Hour
+
 // NewLetters reads the dead letters of so many partitions when it is asked.
 func NewLetters(log Log, watermarks Watermarks, partitions int32) *Letters {
 	return &Letters{
 		log: log, watermarks: watermarks, partitions: partitions, turn: make(chan struct{}, 1),
-		next: map[int32]int64{}, index: map[string]*DeadLetter{}, most: maxLetters, again: time.Minute,
+		next: map[int32]int64{}, index: map[string]*DeadLetter{}, most: maxLetters, again: time.Minute, sure: lettersSure,
 	}
 }
 
@@ -158,6 +164,11 @@ func parseLetterCursor(s string) (d DeadLetter, err error) {
 
 // refresh reads what was written since the last time.
 func (l *Letters) refresh(ctx context.Context) error {
+	if now := time.Now(); now.Sub(l.current) > l.sure { // the record that took a letter out may be gone by now
+		clear(l.index)
+		clear(l.next)
+		l.older, l.begun = false, now
+	}
 	if l.older && len(l.index) < l.most/2 && time.Since(l.begun) > l.again {
 		clear(l.next)
 		l.older, l.begun = false, time.Now()
@@ -183,6 +194,7 @@ func (l *Letters) refresh(ctx context.Context) error {
 			return err
 		}
 	}
+	l.current = time.Now()
 	return nil
 }
 

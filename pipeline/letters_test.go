@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -209,4 +210,91 @@ func TestShowAndRetryByID(t *testing.T) {
 	if w.must(err); done != (Retried{Retried: 1, TooLarge: 1, Missing: 2}) {
 		t.Errorf("%+v", done)
 	}
+}
+
+// A letter that was taken out long ago is not listed, though nothing is left that
+// says so.
+func TestLettersOfLongAgo(t *testing.T) {
+	w := newWorld(t, 1)
+	w.write(TopicClicked, 0, "later/ann", []byte(`{"account":"later","contact":"ann","message":"m"}`))
+	w.settle()
+	l := w.letters()
+	l.sure = 0
+	for _, want := range []int{1, 0} {
+		page, err := l.List(t.Context(), LetterFilter{}, "", 10)
+		w.must(err)
+		if page.Count != want {
+			t.Errorf("%d are listed, want %d: %+v", page.Count, want, page.Letters)
+		}
+		if want == 0 {
+			return
+		}
+		w.put(catalog.PutAccount{Account: "later", Timezone: "UTC", RetentionDays: 730})
+		w.retry(LetterFilter{}, 1)
+		w.write(TopicDeadLetters, 0, scrubKey, nil)
+		w.log.compact(TopicDeadLetters)
+	}
+}
+
+// A letter of an archive's record does not take the place of another's that
+// stands at its offset in the topic itself.
+func TestLetterOfArchive(t *testing.T) {
+	w := newWorld(t, 1)
+	w.write(TopicOptedOut, 0, "later/ann", []byte(`{"account":"later","contact":"ann"}`))
+	w.settle()
+	w.write("old", 0, "later/bob", []byte(`{"account":"later","contact":"bob"}`))
+	w.replayed(w.startReplay("old=" + TopicOptedOut))
+	if page, err := w.letters().List(t.Context(), LetterFilter{}, "", 10); err != nil || page.Count != 2 {
+		t.Fatalf("listed are %+v, %v", page, err)
+	}
+	w.put(catalog.PutAccount{Account: "later", Timezone: "UTC", RetentionDays: 730})
+	w.retry(LetterFilter{}, 2)
+	w.settle()
+	if got := w.listed(LetterFilter{}); len(got) != 0 {
+		t.Errorf("after they were retried, listed are %v", got)
+	}
+}
+
+// inboxLog refuses what is too large for the inbox, as a broker does.
+type inboxLog struct{ Log }
+
+func (l inboxLog) Write(ctx context.Context, messages []consumers.Message) ([]int64, error) {
+	for i := range messages {
+		if m := &messages[i]; m.Topic == TopicInbox && sizeOf(m) > 2<<20 {
+			return nil, &consumers.TooLargeError{Topic: m.Topic, Size: sizeOf(m)}
+		}
+	}
+	return l.Log.Write(ctx, messages)
+}
+
+// A record with headers that don't fit into the inbox is a dead letter that can't
+// be retried, and stops neither its partition nor the retry of others.
+func TestLargeHeaders(t *testing.T) {
+	w := newWorld(t, 1)
+	w.config.Log = inboxLog{w.log}
+	large := header("large", string(make([]byte, 3<<20)))
+	w.write(TopicSent, 0, "astray", []byte(`{"account":"acme","contact":"bob","message":"m"}`), large)
+	w.write(TopicContacts, 0, "acme/bob", nil, large)
+	w.write(TopicSent, 0, "acme/bob", []byte("no json"))
+	w.must(w.task(0).Process(t.Context(), w.unread(w.task(0))))
+	if got := w.listed(LetterFilter{Reason: string(TooLarge)}); len(got) != 2 {
+		t.Fatalf("listed are %v", got)
+	}
+	done, err := NewLetters(w.config.Log, w.watermarks, 1).RetryAll(t.Context(), LetterFilter{}, "", 100)
+	if err != nil || done.TooLarge != 2 || done.Retried != 1 {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+// What a producer's headers say of dead letters is not believed.
+func TestLetterHeadersOfProducers(t *testing.T) {
+	w := newWorld(t, 1)
+	w.segment("all", "all contacts")
+	w.contact("ann", "2015550123")
+	w.expect("all", "ann")
+	w.now = w.now.Add(time.Minute)
+	w.write(TopicContacts, 0, "acme/ann", []byte(`{"account":"acme","contact":"ann","phone":7}`), header(headerErrorNull, "true"))
+	w.settle()
+	w.retry(LetterFilter{}, 1)
+	w.expect("all", "ann")
 }

@@ -94,7 +94,7 @@ func (t *Task) admit(ctx context.Context, marks map[consumers.TopicPartition]con
 	if len(losses) == 0 && t.checkpoint.Lost == nil {
 		return nil
 	}
-	if err := t.accept(ctx, losses); err != nil {
+	if err := t.accept(ctx, losses, anew); err != nil {
 		return err
 	}
 	if damage != nil {
@@ -113,7 +113,7 @@ func (t *Task) tell(ctx context.Context, losses []bitmaps.Loss) error {
 
 // accept goes on as if what is lost had never been there. What is remembered of
 // a topic that was created anew means its predecessor, and is forgotten.
-func (t *Task) accept(ctx context.Context, losses []bitmaps.Loss) error {
+func (t *Task) accept(ctx context.Context, losses []bitmaps.Loss, anew bool) error {
 	var messages []consumers.Message
 	remember := func(key, value string) {
 		messages = append(messages, consumers.Message{
@@ -124,8 +124,10 @@ func (t *Task) accept(ctx context.Context, losses []bitmaps.Loss) error {
 		tp := consumers.TopicPartition{Topic: l.Topic, Partition: l.Partition}
 		start := strconv.FormatInt(l.To, 10)
 		t.skipTo(tp, l.To)
-		t.memory.begun[tp] = l.To
-		remember(begunKey(tp), start)
+		if anew || l.To < l.From { // else the state still has what it began with
+			t.memory.begun[tp] = l.To
+			remember(begunKey(tp), start)
+		}
 		if l.To < l.From {
 			t.out.done[tp] = l.To
 			remember(doneKey(tp), start)
@@ -139,7 +141,7 @@ func (t *Task) accept(ctx context.Context, losses []bitmaps.Loss) error {
 		}
 		remember(publishedKey(t.partition), string(value))
 	}
-	if len(messages) == 0 {
+	if len(messages) == 0 || t.Silent {
 		return nil
 	}
 	_, err := t.Log.Write(ctx, messages)

@@ -170,3 +170,35 @@ func TestTieAcrossACrash(t *testing.T) {
 		w.expect("in", "")
 	}
 }
+
+// To accept that records are lost that were not read yet is not to accept the
+// loss of those that were: a state is not made anew without them.
+func TestAcceptedLossIsNoBeginning(t *testing.T) {
+	for _, how := range []string{"rebuild", "Redis lost"} {
+		w := newWorld(t, 1)
+		w.segment("free", "all contacts where not opted out")
+		w.contact("ann", "2015550123")
+		w.consent(TopicOptedOut, "ann", "2026-11-02 12:00")
+		w.expect("free", "")
+		w.reopen()
+		tp := consumers.TopicPartition{Topic: TopicOptedOut}
+		w.consent(TopicOptedOut, "bob", "2026-11-01 12:00")
+		w.consent(TopicOptedOut, "bob", "2026-11-01 13:00")
+		w.cutOff(tp, 2)
+		loss := bitmaps.Loss{Topic: tp.Topic, From: 1, To: 2}
+		w.expectLost(loss)
+		w.put(catalog.AcceptLoss{Topic: loss.Topic, From: loss.From, To: loss.To})
+		w.expect("free", "")
+		if how == "rebuild" {
+			w.put(catalog.StartRebuild{ID: "x", TakeOver: true})
+			r := newRebuild(w.task(0), wanted(t, w.task(0)), w.watermarks)
+			if _, err := r.step(t.Context()); !errors.As(err, new(*LossError)) {
+				t.Errorf("a rebuild without the first opt-out: %v", err)
+			}
+			w.expect("free", "")
+			continue
+		}
+		w.loseRedis()
+		w.expectLost(bitmaps.Loss{Topic: tp.Topic, From: 0, To: 2})
+	}
+}

@@ -21,6 +21,7 @@ type memoryLog struct {
 	begin   map[consumers.TopicPartition]int64              // where a log begins that was cut off
 	gone    map[consumers.TopicPartition][]consumers.Record // compacted away
 	mapped  map[string]bool                                 // topics that are sources too
+	dated   map[string]string                               // message.timestamp.type of topics, if it is not CreateTime
 	now     int64
 	grown   chan struct{} // closed when a definition was written
 }

@@ -126,7 +126,7 @@ func (t *Task) beginAnew(ctx context.Context) error {
 		return err
 	}
 	t.checkpoint = bitmaps.Checkpoint{Lineage: t.held.Nonce(), Changelog: t.held.Seq(), Metadata: phoneMetadata, Reasons: map[string]int64{}}
-	if r, ok := t.Catalog.Rebuild(); ok {
+	if r, ok := t.Catalog.Rebuild(); ok && r.TakeOver {
 		t.checkpoint.Rebuilt = r.ID // which this is
 	}
 	t.reset(ctx)

@@ -55,7 +55,7 @@ func (o *outbox) pass(r *consumers.Record) bool {
 func (o *outbox) forward(r *consumers.Record, e *event, owner int32) {
 	value, headers := forwarded(r, e)
 	if letter, retried := o.retriedFrom(r); retried {
-		headers = append(headers, header(headerRetry, strconv.Itoa(int(letter))))
+		headers = append(headers, letter.header())
 	}
 	o.add(r, inboxMessage(owner, &e.origin, o.keyBuf, value, headers))
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -79,4 +80,54 @@ func TestRebuild(t *testing.T) {
 	w.expect("s", "ann bob dan")
 	w.contact("eve", "2015550123")
 	w.expect("s", "ann bob dan eve")
+}
+
+// What a rebuild lists of a contact is deleted with the contact's erasure, also
+// where the new state does not know it.
+func TestRebuildReportErased(t *testing.T) {
+	w := newWorld(t, 1)
+	w.segment("s", "all contacts")
+	w.contact("ann", "2015550123")
+	w.settle()
+	live := w.task(0).state.accounts[acme]
+	p, contact := live.at(live.contact([]byte("ghost")))
+	p.members.flip(live.slots["s"], contact)
+	w.put(catalog.StartRebuild{ID: "x", TakeOver: true})
+	r := newRebuild(w.tasks[0], wanted(t, w.tasks[0]), w.watermarks)
+	for near := false; !near; {
+		var err error
+		near, err = r.step(t.Context())
+		w.must(err)
+	}
+	_, err := w.tasks[0].conclude(t.Context(), r)
+	w.must(err)
+	listed := func() bool {
+		report, err := w.config.Store.Report(t.Context(), 0)
+		w.must(err)
+		return bytes.Contains(report, []byte("ghost"))
+	}
+	if !listed() {
+		t.Fatal("the difference is not listed")
+	}
+	w.write(TopicContacts, 0, "acme/ghost", nil)
+	w.settle()
+	if listed() {
+		t.Error("it is listed still")
+	}
+}
+
+// A state that is made anew meanwhile was not compared with anything.
+func TestComparisonOfLostState(t *testing.T) {
+	w := newWorld(t, 1)
+	w.segment("s", "all contacts")
+	w.contact("ann", "2015550123")
+	w.expect("s", "ann")
+	w.put(catalog.StartRebuild{ID: "x", TakeOver: false})
+	w.loseRedis()
+	w.expect("s", "ann")
+	s, err := w.view.Rebuild(t.Context(), "x")
+	w.must(err)
+	if s.Partitions[0].State == RebuildGivenUp {
+		t.Error("it is said to be compared")
+	}
 }

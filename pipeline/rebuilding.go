@@ -33,11 +33,11 @@ func (g *rebuilding) end() {
 }
 
 // concludeRetry is how long a rebuild that is near waits for another chance.
-const concludeRetry = 50 * time.Millisecond
+const concludeRetry = 200 * time.Millisecond
 
 // publishPause bounds how long a task stops for its changes to be published,
 // which takes a millisecond or two.
-const publishPause = 100 * time.Millisecond
+const publishPause = 20 * time.Millisecond
 
 // tendRebuild begins, ends and concludes the partition's rebuild, as the
 // definitions ask for.

@@ -2,9 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -459,5 +461,71 @@ func TestTurns(t *testing.T) {
 	r.release()
 	if err := r.acquire(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// Neither is an archive applied that is dated when it was copied, if times decide
+// what is true, nor a topic that is read as if it were another.
+func TestReplayIsNotNewer(t *testing.T) {
+	w := newWorld(t, 1)
+	w.segment("in", "all contacts where opted in")
+	w.segment("all", "all contacts")
+	w.contact("ann", "2015550123")
+	w.contact("eve", "2015550124")
+	w.write(TopicOptedIn, 0, "acme/ann", []byte(`{"account":"acme","contact":"ann"}`))
+	w.now = w.now.AddDate(0, 0, 1)
+	w.write(TopicOptedOut, 0, "acme/ann", []byte(`{"account":"acme","contact":"ann"}`))
+	w.write(TopicOptedOut, 0, "astray", []byte(`{"account":"acme","contact":"ann"}`))
+	w.write(TopicContacts, 0, "acme/eve", nil)
+	w.now = w.now.AddDate(0, 0, 1)
+	w.write("old.in", 0, "acme/ann", []byte(`{"account":"acme","contact":"ann"}`))
+	w.write("old.contacts", 0, "acme/eve", []byte(`{"account":"acme","contact":"eve","phone":"2015550124"}`))
+	w.log.dated = map[string]string{"old.in": "LogAppendTime", "old.contacts": "LogAppendTime"}
+	for topics, want := range map[string]string{
+		"old.in=" + TopicOptedIn:           "dated when they were copied",
+		"old.contacts=" + TopicContacts:    "dated when they were copied",
+		TopicInbox + "=" + TopicOptedIn:    "only an archive stands for another",
+		TopicOptedOut + "=" + TopicOptedIn: "only an archive stands for another",
+	} {
+		r, _ := w.replayedAnyway(w.startReplay(topics))
+		if !strings.Contains(r.Failure, want) {
+			t.Errorf("%s: %s %q, want %q", topics, r.State(), r.Failure, want)
+		}
+	}
+	w.expect("in", "")
+	w.expect("all", "ann")
+}
+
+// failingTopics is Kafka down.
+type failingTopics struct {
+	Topics
+	asked int
+}
+
+func (f *failingTopics) Watermarks(context.Context, []consumers.TopicPartition) (map[consumers.TopicPartition]consumers.Watermark, error) {
+	f.asked++
+	return nil, errors.New("down")
+}
+
+// A copier that failed rests, whatever its task does.
+func TestCopierRests(t *testing.T) {
+	w := newWorld(t, 1)
+	w.clicks("archive", 4)
+	w.startReplay("archive=" + TopicClicked)
+	w.must(w.catchUp(t.Context()))
+	w.settle()
+	c, topics := w.task(0).copier, &failingTopics{}
+	c.Replays = NewReplays(topics, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), copyRetry/4)
+	defer cancel()
+	var wg sync.WaitGroup
+	wg.Go(func() { c.Run(ctx) })
+	for ctx.Err() == nil {
+		c.committed(&w.tasks[0].checkpoint)
+		time.Sleep(2 * time.Millisecond)
+	}
+	wg.Wait()
+	if topics.asked != 1 {
+		t.Errorf("Kafka was asked %d times", topics.asked)
 	}
 }

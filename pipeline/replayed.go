@@ -59,11 +59,26 @@ func checkReplay(t catalog.ReplayTopic, mapped inputs.Set) error {
 	case TopicDeadLetters, TopicErasures, TopicDefinitions, TopicProgress, TopicSegmentChanges:
 		return fmt.Errorf("%s holds no records of producers", t.Name)
 	}
-	_, known := shapes[t.Origin()]
-	if !known && mapped[t.Origin()] == nil && t.Origin() != TopicInbox {
+	if t.Name != t.Origin() && isSource(t.Name, mapped) {
+		return fmt.Errorf("%s is a topic that is read: only an archive stands for another", t.Name)
+	}
+	if !isSource(t.Origin(), mapped) {
 		return fmt.Errorf("%s is not a topic that is read: name the one that its records first stood in", t.Origin())
 	}
 	return nil
+}
+
+func isSource(topic string, mapped inputs.Set) bool {
+	_, known := shapes[topic]
+	return known || mapped[topic] != nil || topic == TopicInbox
+}
+
+// dated tells whether the Kafka time of an archive's records may decide what is
+// true: only of the contract's behaviours it is but a day, and in the inbox it
+// is said in headers.
+func dated(t catalog.ReplayTopic) bool {
+	s, known := shapes[t.Origin()]
+	return t.Name != t.Origin() && t.Origin() != TopicInbox && !(known && s.kind == behaviourRecord)
 }
 
 // countCopy enters a copy into the counts of its replay, unless one of the same

@@ -23,6 +23,8 @@ type Topics interface {
 	PartitionCounts(ctx context.Context, topics []string) (map[string]int, error)
 	OffsetsAt(ctx context.Context, tps []consumers.TopicPartition, at time.Time) (map[consumers.TopicPartition]int64, error)
 	Watermarks(ctx context.Context, tps []consumers.TopicPartition) (map[consumers.TopicPartition]consumers.Watermark, error)
+	// TimestampType says what dates the records of topics: CreateTime or LogAppendTime.
+	TimestampType(ctx context.Context, topics ...string) (map[string]string, error)
 }
 
 // NewReplays makes copiers possible.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -60,6 +61,18 @@ func (a archive) Watermarks(_ context.Context, tps []consumers.TopicPartition) (
 		return nil
 	})
 	return marks, err
+}
+
+// TimestampType implements Topics.
+func (a archive) TimestampType(_ context.Context, topics ...string) (types map[string]string, err error) {
+	types = map[string]string{}
+	err = a.p.io("timestamp types", func() error {
+		for _, topic := range topics {
+			types[topic] = cmp.Or(a.p.h.log.dated[topic], "CreateTime")
+		}
+		return nil
+	})
+	return types, err
 }
 
 func (a archive) report(ctx context.Context, r catalog.ReportReplay) error {

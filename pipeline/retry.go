@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	"rollcall/consumers"
 )
@@ -52,7 +51,7 @@ func letterRecord(r *consumers.Record) consumers.Record {
 type Retried struct {
 	Retried  int    `json:"retried" doc:"copied to the inbox, to be read once more"`
 	Missing  int    `json:"missing" doc:"no longer there"`
-	TooLarge int    `json:"too_large" doc:"over 1 MiB, which is never taken"`
+	TooLarge int    `json:"too_large" doc:"over 1 MiB, or with headers of more than 512 KiB, which is never taken"`
 	Next     string `json:"next,omitempty" doc:"there are more that were asked for: ask again with this as after"`
 }
 
@@ -81,14 +80,14 @@ func (l *Letters) Retry(ctx context.Context, ids []string) (done Retried, err er
 		return nil
 	}
 	done.Missing, err = l.read(ctx, ids, func(r *consumers.Record, stood *origin) error {
-		if len(r.Value) > maxValueBytes {
+		first, letter := letterRecord(r), letterPlace{r.Partition, r.Key}
+		m := inboxMessage(r.Partition, stood, first.Key, first.Value, append(producerHeaders(&first), letter.header()))
+		if len(r.Value) > maxValueBytes || sizeOf(&m) > maxCopy {
 			done.TooLarge++
 			return nil
 		}
-		first := letterRecord(r)
-		headers := append(producerHeaders(&first), header(headerRetry, strconv.Itoa(int(r.Partition))))
-		messages = append(messages, inboxMessage(r.Partition, stood, first.Key, first.Value, headers))
-		if size += len(r.Value); len(messages) < retryAtOnce && size < retryBytes {
+		messages = append(messages, m)
+		if size += sizeOf(&m); len(messages) < retryAtOnce && size < retryBytes {
 			return nil
 		}
 		return write()

@@ -65,14 +65,14 @@ func newScrubber(cfg *Config, partition int32, watermarks Watermarks) *scrubber 
 	}
 }
 
-// Run does rounds until ctx ends. Partitions take turns.
+// Run does rounds until ctx ends. Partitions take turns, by the clock, so that a
+// task that is often opened anew has its turn too.
 func (s *scrubber) Run(ctx context.Context) {
-	first := s.every * time.Duration(s.partition+1) / time.Duration(s.partitions)
-	for wait := time.After(first); ; wait = time.After(s.every) {
-		select {
-		case <-ctx.Done():
+	turn := s.every * time.Duration(s.partition) / time.Duration(s.partitions)
+	for {
+		pause(ctx, s.every-time.Duration(s.now().UnixNano()-int64(turn))%s.every)
+		if ctx.Err() != nil {
 			return
-		case <-wait:
 		}
 		if err := s.round(ctx); err != nil && ctx.Err() == nil {
 			slog.Warn("scrubbing failed, will be done again", "partition", s.partition, "err", err)
@@ -183,9 +183,12 @@ func (s *scrubber) sweepAll(ctx context.Context, done *scrubbed, ends scrubbed) 
 			from = -1
 		}
 		if len(erased.until) > 0 && from < ends.Next[topic] {
-			took, err := s.sweep(ctx, topic, from, erased)
+			took, left, err := s.sweep(ctx, topic, from, erased)
 			if err != nil {
 				return err
+			}
+			if left && s.now().UnixMilli() >= done.Until {
+				done.Until = s.now().Add(closing).UnixMilli()
 			}
 			if took > 0 {
 				slog.Info("records of erased contacts are taken out", "topic", topic, "partition", s.partition, "records", took)
@@ -224,13 +227,14 @@ func (s *scrubber) erasures(ctx context.Context, ends map[int32]int64) (*erasedC
 
 // sweep takes what names an erased contact out of a topic, and tells how much
 // that was. What is taken out already and not yet compacted away is left alone.
-func (s *scrubber) sweep(ctx context.Context, topic string, from int64, erased *erasedContacts) (took int, err error) {
+func (s *scrubber) sweep(ctx context.Context, topic string, from int64, erased *erasedContacts) (took int, left bool, err error) {
 	tp := consumers.TopicPartition{Topic: topic, Partition: s.partition}
 	found := map[string]bool{}
 	take := func(r *consumers.Record) error {
 		switch {
 		case r.Key == nil:
 		case r.Value == nil:
+			left = left || found[string(r.Key)]
 			delete(found, string(r.Key))
 		case erased.named(r):
 			found[string(r.Key)] = true
@@ -242,7 +246,7 @@ func (s *scrubber) sweep(ctx context.Context, topic string, from int64, erased *
 		_, err = s.log.ReadAll(ctx, tp, -1, take)
 	}
 	if err != nil {
-		return 0, err
+		return 0, left, err
 	}
 	for keys := range slices.Chunk(slices.Sorted(maps.Keys(found)), scrubAtOnce) {
 		var messages []consumers.Message
@@ -250,11 +254,11 @@ func (s *scrubber) sweep(ctx context.Context, topic string, from int64, erased *
 			messages = append(messages, consumers.Message{Topic: topic, Partition: s.partition, Key: []byte(key)})
 		}
 		if _, err := s.log.Write(ctx, messages); err != nil {
-			return took, err
+			return took, left, err
 		}
 		took += len(keys)
 	}
-	return took, nil
+	return took, left, nil
 }
 
 const scrubAtOnce = 1000 // records taken out with one write

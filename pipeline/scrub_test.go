@@ -11,6 +11,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"rollcall/consumers"
+	"rollcall/pipeline/catalog"
 )
 
 // scrub does a round in every partition, has Kafka compact, and tells how many
@@ -73,7 +74,6 @@ func unreadable(contact string) []string {
 		`{"account":"acme","contact":"` + contact + `"}`,
 		`{"account":"acme","contact":"` + contact + `","message":7}`,
 		`{"account":"acme","contact":"` + contact + `","message":"m","at":"soon"}`,
-		`{"account":"nobody","contact":"` + contact + `","message":"m"}`,
 		`{"id":"1","subject":"` + contact + `","message":"m"}`,
 		`{"contact":["` + contact + `"]}`,
 	}
@@ -97,20 +97,21 @@ func TestScrub(t *testing.T) {
 			}
 		}
 		w.write(TopicSent, 0, "acme/other", []byte(`{"account":"acme","contact":"other","message":["`+gone+`"]}`))
+		w.write(TopicSent, 0, "", []byte(`{"account":"nobody","contact":"`+gone+`","message":"m"}`))
 		w.settle()
 	}
 	write()
 	per := 8 + 8 + len(unreadable(gone)) // of each contact, in one write
-	w.expectTraces(gone, 2*per+1)
+	w.expectTraces(gone, 2*per+2)
 	w.now = w.now.Add(time.Minute)
 	w.write(TopicContacts, (w.partitionOf(gone)+1)%3, "acme/"+gone, nil) // misplaced, so it is forwarded too
 	w.settle()
-	w.expectTraces(gone, 2*per+2)
+	w.expectTraces(gone, 2*per+3)
 	if n := w.scrub(); n != per+1+2*3 {
 		t.Errorf("%d records were written, want one for each that is taken out, and two in each partition", n)
 	}
-	w.expectTraces(`"`+gone+`"`, 1) // of another contact
-	w.expectTraces(gone, per+1)
+	w.expectTraces(`"`+gone+`"`, 2) // of others
+	w.expectTraces(gone, per+2)
 	if n := w.scrub(); n != 2*3 {
 		t.Errorf("another round wrote %d records", n)
 	}
@@ -134,8 +135,70 @@ func TestScrub(t *testing.T) {
 	w.now = w.now.AddDate(0, 0, 1)
 	write() // newer than the erasure
 	w.scrub()
-	if n := len(w.traces(gone)) - before; n != 2*per+1 {
-		t.Errorf("%d of %d newer records are left", n, 2*per+1)
+	if n := len(w.traces(gone)) - before; n != 2*per+2 {
+		t.Errorf("%d of %d newer records are left", n, 2*per+2)
+	}
+}
+
+// Numbers and words that happen to be the id of a contact, also of another
+// account, do not take the opt-outs of others out.
+func TestScrubOthers(t *testing.T) {
+	w := newWorld(t, 1)
+	w.put(catalog.PutAccount{Account: "beta", Timezone: "UTC", RetentionDays: 730})
+	for _, value := range []string{
+		`{"account":"later","contact":"17"}`, // whose account is yet to come
+		`{"account":"acme","contact":"bob","at":"2026-11-15T17:15:09Z"`,
+		`{"type":"inbound","body":"STOP","segments":"17","from":"+12015550123"}`,
+		`{"type":"stop","parts":17}`,
+	} {
+		w.write(TopicOptedOut, 0, "", []byte(value))
+	}
+	w.settle()
+	w.now = w.now.Add(time.Minute)
+	for _, contact := range []string{"acme/17", "beta/17", "beta/STOP", "acme/stop"} {
+		w.write(TopicContacts, 0, contact, nil)
+	}
+	w.settle()
+	w.scrub()
+	if got := w.listed(LetterFilter{}); len(got) != 4 {
+		t.Errorf("left are %v", got)
+	}
+}
+
+// The subject of a CloudEvent is its contact, whatever else is called so in it.
+func TestScrubCloudEvents(t *testing.T) {
+	w := newWorld(t, 1)
+	headers := []consumers.Header{header("ce_specversion", "1.0"), header("ce_type", TopicClicked), header("ce_source", "/x"), header("ce_id", "1"),
+		header("ce_subject", "7"), header("ce_account", acme), header("ce_time", "soon")}
+	w.write(TopicClicked, 0, "k", []byte(`{"message":"m","contact":"support@acme"}`), headers...)
+	w.settle()
+	w.now = w.now.Add(time.Minute)
+	w.write(TopicContacts, 0, "acme/7", nil)
+	w.settle()
+	w.scrub()
+	if got := w.listed(LetterFilter{}); len(got) != 0 {
+		t.Errorf("left are %v", got)
+	}
+}
+
+// A round that ends before it is remembered leaves it to the next to have Kafka
+// compact.
+func TestScrubCloses(t *testing.T) {
+	w := newWorld(t, 1)
+	w.write(TopicSent, 0, "acme/"+gone, []byte("no json"))
+	w.write(TopicContacts, 0, "acme/"+gone, nil)
+	w.settle()
+	config := w.config
+	config.Log = &failingLog{Log: w.log, fail: map[string]bool{TopicProgress: true}}
+	if err := newScrubber(&config, 0, w.watermarks).round(t.Context()); err == nil {
+		t.Fatal("a round that can't be remembered succeeded")
+	}
+	s := newScrubber(&w.config, 0, w.watermarks)
+	w.must(s.round(t.Context()))
+	done, _, err := s.recall(t.Context())
+	w.must(err)
+	if done.Until <= w.now.UnixMilli() {
+		t.Errorf("nothing closes the segment: %+v", done)
 	}
 }
 

@@ -91,6 +91,8 @@ var failed = []uint64{
 	992,                 // a commit that deleted fragments of an account and wrote others, with another account's in between
 	3248,                // an event that came with the erasure of another contact of that day
 	1795482336656006276, // an altered number of the newest commit, and so one taken for applied that was not
+	6381,                // an event of a day that leaves, in a partition that knows nobody of the account
+	1795483536453224831, // a range of a replay that was resolved twice, in the middle of copying
 	8535,                // settled by newer definitions than the state stood for
 	1795463761128197852, // changes published when a clock was ahead, regained when it was not
 }

@@ -142,7 +142,7 @@ func (t *Task) judge(ctx context.Context, r *consumers.Record, e *event) (bitmap
 	code := t.decoder.decode(r, e)
 	if e.ignored {
 		t.out.pass(r)
-		t.out.settled(r, e)
+		t.out.settled(r)
 		t.checkpoint.Reasons[ignoredPrefix+string(code)]++
 		return bitmaps.Ignored, nil
 	}
@@ -164,7 +164,7 @@ func (t *Task) judge(ctx context.Context, r *consumers.Record, e *event) (bitmap
 	}
 	outcome, err := t.place(a, r, e)
 	if outcome != bitmaps.Forwarded && err == nil {
-		t.out.settled(r, e)
+		t.out.settled(r)
 	}
 	return outcome, err
 }

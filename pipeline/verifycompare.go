@@ -131,7 +131,9 @@ func (a *accountComparison) settle(st standing) bool {
 	if a.def == nil {
 		return false
 	}
-	now := a.Now()
+	// Without pieces nothing says on which day records were taken: what leaves
+	// within a day may never have been kept.
+	now := a.Now().AddDate(0, 0, 1)
 	if st.today != 0 {
 		y, m, d := time.UnixMilli(int64(st.today) * dayMS).UTC().Date()
 		now = time.Date(y, m, d, 12, 0, 0, 0, a.def.Zone)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"net/url"
 	"strconv"
 	"time"
@@ -109,9 +111,16 @@ type lettersRetryCmd struct {
 	All    bool     `help:"All; with --account those of an account."`
 }
 
-func (c *lettersRetryCmd) Run(s *session) error {
+// body says which; the account may be there for other commands.
+func (c *lettersRetryCmd) body(account string) (map[string]any, error) {
+	switch {
+	case len(c.IDs) > 0:
+		return map[string]any{"ids": c.IDs}, nil
+	case c.Reason == "" && c.Topic == "" && !c.All:
+		return nil, errors.New("which? Name some, or say --reason, --topic or --all")
+	}
 	body := map[string]any{}
-	for name, value := range map[string]string{"reason": c.Reason, "topic": c.Topic, "account": s.Account} {
+	for name, value := range map[string]string{"reason": c.Reason, "topic": c.Topic, "account": account} {
 		if value != "" {
 			body[name] = value
 		}
@@ -119,18 +128,25 @@ func (c *lettersRetryCmd) Run(s *session) error {
 	if c.All {
 		body["all"] = true
 	}
-	if len(c.IDs) > 0 {
-		body["ids"] = c.IDs
+	return body, nil
+}
+
+func (c *lettersRetryCmd) Run(s *session) error {
+	body, err := c.body(s.Account)
+	if err != nil {
+		return err
 	}
 	var sum api.Retried
 	for more := true; more; {
-		err := call(s, "POST", "/v1/dead-letters/retry", body, func(r api.Retried) {
-			sum.Retried, sum.Missing, sum.TooLarge = sum.Retried+r.Retried, sum.Missing+r.Missing, sum.TooLarge+r.TooLarge
-			body["after"], more = r.Next, r.Next != ""
-		})
-		if err != nil || s.JSON {
+		r, err := fetch[api.Retried](s, "POST", "/v1/dead-letters/retry", body)
+		if err != nil {
 			return err
 		}
+		sum.Retried, sum.Missing, sum.TooLarge = sum.Retried+r.Retried, sum.Missing+r.Missing, sum.TooLarge+r.TooLarge
+		body["after"], more = r.Next, r.Next != ""
+	}
+	if s.JSON {
+		return json.NewEncoder(s.stdout).Encode(sum)
 	}
 	s.printf("%d retried, %d not there any more, %d too large\n", sum.Retried, sum.Missing, sum.TooLarge)
 	return nil

@@ -49,8 +49,11 @@ func (c *rebuildStartCmd) Run(s *session) error {
 	if err := call(s, "POST", "/v1/rebuilds", map[string]any{"take_over": !c.Compare}, take); err != nil {
 		return err
 	}
+	if s.JSON {
+		return nil
+	}
 	s.printf("rebuild %s was started; rollcall rebuild show %s tells how it stands\n", started.ID, started.ID)
-	if c.Detach || s.JSON {
+	if c.Detach {
 		return nil
 	}
 	return followRebuild(s, started.ID)

@@ -27,8 +27,10 @@ type claim struct {
 
 const (
 	maxValue = 1 << 20
-	maxText  = 1000
-	maxName  = 200
+
+	maxHeaders = 512 << 10
+	maxText    = 1000
+	maxName    = 200
 )
 
 var accountID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
@@ -46,6 +48,9 @@ func (r *Result) read(rec Record) (claim, Code) {
 	}
 	if _, ok := required[c.topic]; !ok {
 		return c, UnknownTopic
+	}
+	if rec.Topic != topicInbox && headerBytes(rec) > maxHeaders {
+		return c, TooLarge
 	}
 	if c.topic == topicContacts && isNull(rec.Value) {
 		c.erase = true
@@ -68,6 +73,13 @@ func (r *Result) read(rec Record) (claim, Code) {
 
 func isNull(value []byte) bool {
 	return value == nil || string(bytes.Trim(value, " \t\r\n")) == "null"
+}
+
+func headerBytes(rec Record) (n int) {
+	for name, value := range rec.Headers {
+		n += len(name) + len(value)
+	}
+	return n
 }
 
 // parse reads the value's fields and checks that they are there and of their types.
