@@ -11,7 +11,7 @@ FRESH ?= true
 KILLS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fmt simulate mutate long soak fuzz bench
+.PHONY: help build run test lint fmt simulate mutate long kept soak fuzz bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ mutate: ## switch safeguards off, one at a time: simulations must find each
 long: ## the tests with real servers that take minutes: crashes, faults by name, memory, Redis Cluster, shutdown, a small soak
 	$(GO) test -count=1 -timeout 20m ./integration \
 		-run 'TestCrashes|TestLossAccepted|TestMemoryIsBounded|TestOpenTransaction|TestOwnTopicsDown|TestRebuild|TestRedisCluster|TestRedisRefuses|TestReplay|TestShutdown|TestSoak|TestVerify' -long
+
+kept: ## measure memory while days leave, with a real redis-server
+	$(GO) test -count=1 ./pipeline -run TestMemoryOf -kept-memory -v
 
 soak: ## kill processes, Redis and brokers KILLS=200 times at random, while records flow
 	$(GO) test -count=1 -timeout 5h ./integration -run TestSoak -v -long -kills $(KILLS)

@@ -1,6 +1,9 @@
 package pipeline
 
 import (
+	"maps"
+	"slices"
+
 	"rollcall/bitmaps"
 	"rollcall/pipeline/segment"
 )
@@ -11,17 +14,39 @@ import (
 // composed whole in one commit, and events that come in between find every
 // piece on the plan that its memberships stand for.
 
-// compose brings a piece to its account's plan, or half way there: definitions
-// and day change one after the other, so that each change has one cause.
-func (p *piece) compose() (bitmaps.Cause, error) {
-	target := p.account.plan
+// compose brings a piece to its account's plan, or some of the way: definitions
+// and day change one after the other, so that each change has one cause, and of
+// days that leave about so many fragments go at once.
+func (p *piece) compose(fragments int) (bitmaps.Cause, error) {
+	a, target, cause := p.account, p.account.plan, bitmaps.CauseDefinition
+	today := p.plan.today
 	if p.plan.version == target.version {
-		return bitmaps.CauseWindow, p.adopt(target)
+		cause, today = bitmaps.CauseWindow, p.nextDay(fragments)
 	}
-	if p.plan.today != target.today {
-		target = compile(p.account, p.account.def, target.version, p.plan.today)
+	if today != target.today {
+		target = compile(a, a.def, target.version, today)
 	}
-	return bitmaps.CauseDefinition, p.adopt(target)
+	return cause, p.adopt(target)
+}
+
+// nextDay is the account's today, or the last day before it on which no more
+// than so many fragments have left, or those of a single day.
+func (p *piece) nextDay(fragments int) segment.Date {
+	target, leaving := p.account.plan, map[segment.Date]int{}
+	for b := range p.days {
+		for day, d := range p.days[b] {
+			if day < target.oldest {
+				leaving[day] += 1 + len(d.runs)
+			}
+		}
+	}
+	sum := 0
+	for i, day := range slices.Sorted(maps.Keys(leaving)) {
+		if sum += leaving[day]; sum > fragments && i > 0 {
+			return target.today - (target.oldest - day)
+		}
+	}
+	return target.today
 }
 
 // composeCause is the cause that compose is going to give.
@@ -176,6 +201,7 @@ func (p *piece) dropDays(oldest segment.Date) {
 				continue
 			}
 			delete(p.days[b], day)
+			a.state.letGo(d)
 			at := [4]uint32{uint32(b), uint32(day), p.number}
 			a.delete(bitmaps.Field{Kind: bitmaps.Day, N: at})
 			for run := range d.runs {
@@ -184,6 +210,7 @@ func (p *piece) dropDays(oldest segment.Date) {
 			}
 		}
 	}
+	a.state.compactTables()
 	a.emit(bitmaps.Op{Code: bitmaps.OpDropDays, Number: p.number, Day: int32(oldest)})
 }
 

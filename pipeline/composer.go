@@ -126,12 +126,16 @@ func (c *composer) add(a *account) {
 	}
 }
 
-// composeSome composes pieces until enough contacts are marked. All of them
-// have the same cause.
+// fragmentWork is how many contacts can be settled while Redis deletes one
+// fragment.
+const fragmentWork = 8
+
+// composeSome composes pieces until that is enough work. All of them have the
+// same cause.
 func (t *Task) composeSome() (cause bitmaps.Cause, err error) {
 	c := &t.composer
-	marks := 0
-	for len(c.queue) > 0 && marks < t.Limits.Compose {
+	work := 0
+	for len(c.queue) > 0 && work < t.Limits.Compose {
 		a := c.queue[0]
 		p := a.behind()
 		if p == nil || !c.queued[a] {
@@ -147,10 +151,11 @@ func (t *Task) composeSome() (cause bitmaps.Cause, err error) {
 			break
 		}
 		cause = next
-		if _, err := p.compose(); err != nil {
+		before := len(a.deletes)
+		if _, err := p.compose((t.Limits.Compose - work) / fragmentWork); err != nil {
 			return 0, err
 		}
-		marks += len(p.marks)
+		work += 1 + len(p.marks) + fragmentWork*(len(a.deletes)-before)
 	}
 	return cause, nil
 }

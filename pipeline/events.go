@@ -47,6 +47,19 @@ func (s *state) unload() {
 	}
 }
 
+// letGo lets go of the events of a set that is gone; compactTables is to follow.
+func (s *state) letGo(d *daySet) {
+	if d.table != nil {
+		s.loaded -= len(d.table.events)
+		d.table = nil
+	}
+}
+
+// compactTables takes the sets out that were let go of.
+func (s *state) compactTables() {
+	s.tables = slices.DeleteFunc(s.tables, func(d *daySet) bool { return d.table == nil })
+}
+
 func (e *storedEvents) readEvents(account string, piece uint32, b segment.Behaviour, day segment.Date, runs int) ([]bitmaps.Event, error) {
 	fields := make([]string, runs)
 	for i := range fields {

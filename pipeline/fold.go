@@ -58,12 +58,24 @@ func (a *account) enter(id []byte, number uint32, known bool, erasedUntil int64)
 	return number
 }
 
+// planOf is what the piece stands for that has a contact, or is to get it. It may
+// be on the day before the account's, until it is composed.
+func (a *account) planOf(number uint32, known bool) *plan {
+	if !known {
+		number = a.contacts.next()
+	}
+	if at := int(number / bitmaps.PieceSize); at < len(a.pieces) {
+		return a.pieces[at].plan
+	}
+	return a.plan
+}
+
 func (a *account) foldBehaviour(e *event) (bitmaps.Outcome, error) {
 	day := a.zone.day(e.at)
-	if day < a.plan.oldest {
+	number, known, erasedUntil := a.erased(e.contact)
+	if day < a.planOf(number, known).oldest {
 		return bitmaps.Applied, nil // beyond the kept days: it does not exist
 	}
-	number, known, erasedUntil := a.erased(e.contact)
 	if erasedUntil > 0 && day <= a.zone.day(erasedUntil) {
 		return bitmaps.Applied, nil
 	}

@@ -34,6 +34,8 @@ var safeguards = map[string][]edit{
 	},
 	"the count of fragments":          {{"../bitmaps/census.go", "if n != got[i].Val() {", "if false {"}},
 	"the chain of writers":            {{"replica.go", "case e.Checkpoint.Writer != r.nonce:", "case false:"}},
+	"kept days of records":            {{"fold.go", "if day < a.planOf(number, known).oldest {", "if false {"}},
+	"kept days that leave":            {{"compose.go", "p.dropDays(next.oldest)", "_ = p.dropDays"}},
 	"definitions of then":             {{"open.go", "if t.Catalog.Offset() < needed || t.state.hasUnknown() {", "if false {"}, {"open.go", "at < needed {", "at < 0 {"}},
 	"a key for each forwarded record": {{"inbox.go", "Key: []byte(rand.Text())", "Key: []byte(string(key) + rand.Text()[:0])"}},
 	"publishing what Redis has only":  {{"publish.go", "if err := p.holds(ctx, upTo); err != nil {", "if err := error(nil); err != nil {"}},

@@ -238,7 +238,8 @@ func (e *previewEvents) readEvents(account string, piece uint32, b segment.Behav
 	if err != nil {
 		return nil, err
 	}
-	if before.Seq > r.state.seq {
+	gone := before.Contacts == nil && e.piece.days[b][day].flushedAt > 0 // its day left with a commit that is still to come here
+	if before.Seq > r.state.seq || gone {
 		return nil, errBehind
 	}
 	if len(before.Runs) > 0 {

@@ -254,8 +254,12 @@ func (s *state) prune(seq uint64) {
 
 func (d *daySet) prune(seq uint64) {
 	for len(d.arrived) > 0 && d.arrived[0].seq < seq {
+		d.flushedAt = max(d.flushedAt, d.arrived[0].seq)
 		d.pending = d.pending[min(d.arrived[0].events, len(d.pending)):]
 		d.arrived = d.arrived[1:]
+	}
+	if len(d.arrived) == 0 {
+		d.pending, d.arrived = nil, nil // with what lies before them
 	}
 	d.logged = len(d.pending)
 }

@@ -54,7 +54,7 @@ type Limits struct {
 	Changelog int // bytes in the changelog that begin a round of flushing; default 1 MiB
 	Flush     int // bytes of fragments that go with one commit; default 256 KiB
 	Loaded    int // events kept in memory to find repeats, 24 bytes each; default 4 Mi
-	Compose   int // contacts that a commit settles for a new day or definition, by whole pieces; default 20,000
+	Compose   int // contacts that a commit settles for a new day or definition, by whole pieces; a fragment that is deleted counts as eight; default 20,000
 	Copies    int // records of a replay in flight; default 500
 }
 
