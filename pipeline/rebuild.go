@@ -32,6 +32,7 @@ type rebuild struct {
 	sources    []consumers.TopicPartition // that it reads
 	watermarks Watermarks
 	task       *Task // of the new state; nil: not open
+	folded     *Task // whose changelog was folded once it was near
 	report     RebuildReport
 }
 
@@ -142,7 +143,14 @@ func (r *rebuild) step(ctx context.Context) (near bool, err error) {
 		}
 	}
 	worked, err := r.task.Compose(ctx)
-	return !worked, err
+	if worked || err != nil {
+		return false, err
+	}
+	if r.folded != r.task { // so that little is left to do while the live task waits
+		r.folded = r.task
+		return false, r.task.drain(ctx)
+	}
+	return true, nil
 }
 
 // measure notes how far the rebuild is.

@@ -57,9 +57,14 @@ const (
 // Run follows until ctx ends. When the state was replaced, or what it had to
 // read is gone, it reads everything anew.
 func (r *replica) Run(ctx context.Context) error {
+	var replaced time.Time
 	for ctx.Err() == nil {
 		err := r.follow(ctx, followWait)
 		if err == nil {
+			continue
+		}
+		if errors.Is(err, errLost) && time.Since(replaced) > followRetry {
+			replaced = time.Now() // to be read at once
 			continue
 		}
 		if ctx.Err() == nil && !errors.Is(err, errLost) && !errors.Is(err, errBehind) {
