@@ -51,7 +51,7 @@ func under(path, root string) bool { return path == root || strings.HasPrefix(pa
 
 func TestLeavesImportNothingOfOurs(t *testing.T) {
 	all := packages(t)
-	for _, leaf := range []string{"rollcall/consumers", "rollcall/bitmaps", "rollcall/pipeline/segment", "rollcall/embedded"} {
+	for _, leaf := range []string{"rollcall/consumers", "rollcall/bitmaps", "rollcall/pipeline/segment", "rollcall/pipeline/portable", "rollcall/embedded"} {
 		p, ok := all[leaf]
 		if !ok {
 			t.Errorf("there is no %s", leaf)
@@ -89,7 +89,7 @@ func TestLibrariesStayBehindTheirSeams(t *testing.T) {
 // imports lists what packages may import of ours.
 var imports = map[string][]string{
 	"rollcall/pipeline": {"rollcall/bitmaps", "rollcall/consumers", "rollcall/pipeline/catalog", "rollcall/pipeline/cloudevents",
-		"rollcall/pipeline/inputs", "rollcall/pipeline/naive", "rollcall/pipeline/segment"},
+		"rollcall/pipeline/inputs", "rollcall/pipeline/naive", "rollcall/pipeline/portable", "rollcall/pipeline/segment"},
 	"rollcall/pipeline/cloudevents": {"rollcall/consumers"},
 	"rollcall/pipeline/inputs":      {"rollcall/consumers", "rollcall/pipeline/cloudevents"},
 	"rollcall/pipeline/catalog":     {"rollcall/pipeline/segment"},

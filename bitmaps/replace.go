@@ -19,10 +19,15 @@ var replaceScript = redis.NewScript(replaceLua)
 
 // Beside is where a second state of the same partitions is made, in the same
 // slots of a Redis Cluster, until it takes the place of the first.
-func (s *Store) Beside() *Store {
-	beside := *s
-	beside.prefix += ":beside"
-	return &beside
+func (s *Store) Beside() *Store { return s.under(":beside") }
+
+// Incoming is where a state that comes from files is put together, likewise.
+func (s *Store) Incoming() *Store { return s.under(":incoming") }
+
+func (s *Store) under(suffix string) *Store {
+	other := *s
+	other.prefix += suffix
+	return &other
 }
 
 // Replacement is where Replace leaves a partition.

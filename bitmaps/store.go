@@ -181,7 +181,10 @@ func (p *Partition) Commit(ctx context.Context, c *Commit) error {
 // Reset begins a partition anew, for the writer that opened it last: nothing is
 // left of it, and its next commit builds on an empty state. Fragments of an
 // account that nobody knows of any more go when the account is written again.
-func (p *Partition) Reset(ctx context.Context) error {
+func (p *Partition) Reset(ctx context.Context) error { return p.ResetTo(ctx, p.seq+1) }
+
+// ResetTo does so, with seq, which no commit had yet, for the new beginning.
+func (p *Partition) ResetTo(ctx context.Context, seq uint64) error {
 	if p.store.redis == nil {
 		return nil
 	}
@@ -197,13 +200,13 @@ func (p *Partition) Reset(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reply, err := resetScript.Run(ctx, p.store.redis, keys, p.generation, p.nonce, strconv.FormatUint(p.seq+1, 10), nonce).Text()
+	reply, err := resetScript.Run(ctx, p.store.redis, keys, p.generation, p.nonce, strconv.FormatUint(seq, 10), nonce).Text()
 	if err != nil {
 		return fmt.Errorf("reset partition %d: %w", p.number, err)
 	}
 	if reply != "OK" {
 		return fmt.Errorf("reset partition %d: %w", p.number, ErrFenced)
 	}
-	p.nonce, p.seq = nonce, p.seq+1
+	p.nonce, p.seq = nonce, seq
 	return nil
 }

@@ -38,6 +38,7 @@ var safeguards = map[string][]edit{
 	"kept days that leave":            {{"compose.go", "p.dropDays(next.oldest)", "_ = p.dropDays"}},
 	"definitions of then":             {{"open.go", "if t.Catalog.Offset() < needed || t.state.hasUnknown() {", "if false {"}, {"open.go", "at < needed {", "at < 0 {"}},
 	"a key for each forwarded record": {{"inbox.go", "Key: []byte(rand.Text())", "Key: []byte(string(key) + rand.Text()[:0])"}},
+	"going back to what was told":     {{"import.go", `told.Lineage != "" && t.beyond(told)`, `told.Lineage != ""`}},
 	"publishing what Redis has only":  {{"publish.go", "if err := p.holds(ctx, upTo); err != nil {", "if err := error(nil); err != nil {"}},
 }
 

@@ -120,6 +120,7 @@ type simulation struct {
 	damaged   bool                 // something in Redis, since all was well
 
 	compactions *rand.Rand // says when Kafka compacts
+	operator    *operator  // exports and imports
 }
 
 var historyShapes = []history.Options{
@@ -133,6 +134,7 @@ func simulate(t *testing.T, seed uint64, o options) {
 	s := &simulation{harness: newHarness(t, hist.Partitions, seed), options: o, luck: rand.New(rand.NewPCG(seed, 2)),
 		compactions: rand.New(rand.NewPCG(seed, 3)), partner: newPartner(seed),
 		widened: map[string]bool{}, touched: map[string]time.Time{}, changes: map[string]int{}}
+	s.operator = newOperator(s)
 	s.lagging, s.others, s.mend, s.replays = true, s.interrupt, s.recover, newReplaying(seed)
 	s.processes = []*process{s.process, s.start(1)}
 	for p := range s.owners {
@@ -160,6 +162,7 @@ func simulate(t *testing.T, seed uint64, o options) {
 			s.compareIgnored()
 			s.verify(s.processes[0], VerifyQuery{})
 			s.compact()
+			s.operator.rested()
 		}
 		if t.Failed() {
 			t.Fatalf("seed %d, step %d of %d", seed, i+1, len(hist.Steps))
@@ -204,7 +207,7 @@ func (s *simulation) compact() {
 	if s.compactions.IntN(2) == 0 {
 		return
 	}
-	s.older = nil
+	s.older, s.operator.kept = nil, nil
 	for q := range s.partitions {
 		s.must(newScrubber(&s.owners[q].config, q, s.watermarks).round(context.Background()))
 	}
@@ -244,6 +247,7 @@ func (s *simulation) act() {
 	if s.replays != nil {
 		s.replayOn()
 	}
+	s.operator.act()
 	ctx := context.Background()
 	p := s.processes[s.rng.IntN(len(s.processes))]
 	q := int32(s.rng.IntN(int(s.partitions)))

@@ -166,13 +166,18 @@ func (v *verification) verify(ctx context.Context, p int32) error {
 	return v.told
 }
 
-// readState reads a partition's state and what is defined of its accounts, again if
-// it is replaced or composed meanwhile.
-func (v *verification) readState(ctx context.Context, p int32) (s *stored, err error) {
+// readState reads a partition's state and what is defined of its accounts.
+func (v *verification) readState(ctx context.Context, p int32) (*stored, error) {
+	return readSettled(ctx, v.Store, v.Log, p, v.Account, v.Limits.Wait)
+}
+
+// readSettled reads a partition's state and what is defined of its accounts, again
+// after a wait if it is replaced or composed meanwhile.
+func readSettled(ctx context.Context, store *bitmaps.Store, log LogReader, p int32, account string, wait time.Duration) (s *stored, err error) {
 	for try := 1; ; try++ {
-		s, err = readStored(ctx, v.Store, p, v.Account)
+		s, err = readStored(ctx, store, p, account)
 		if err == nil {
-			err = s.define(ctx, v.Log)
+			err = s.define(ctx, log)
 		}
 		settled := err == nil && s.settled()
 		if settled || err != nil && !errors.Is(err, errBehind) || try == verifyTries {
@@ -181,7 +186,7 @@ func (v *verification) readState(ctx context.Context, p int32) (s *stored, err e
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(v.Limits.Wait):
+		case <-time.After(wait):
 		}
 	}
 }

@@ -30,6 +30,7 @@ type cli struct {
 	Loss     lossCmd     `cmd:"" help:"What Kafka has lost (takes the operator's token)."`
 	Rebuild  rebuildCmd  `cmd:"" help:"Make the state anew from the log, and compare (takes the operator's token)."`
 	Replay   replayCmd   `cmd:"" help:"Apply records that stand in Kafka once more (takes the operator's token)."`
+	State    stateCmd    `cmd:"" help:"Export the state to files, and import it."`
 	Status   statusCmd   `cmd:"" help:"Freshness, lag, and what became of the records."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
