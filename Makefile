@@ -11,7 +11,7 @@ FRESH ?= true
 KILLS ?= 200
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fmt simulate mutate long kept soak fuzz bench
+.PHONY: help build run test lint fmt simulate mutate long kept backfill soak fuzz bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ long: ## the tests with real servers that take minutes: crashes, faults by name,
 
 kept: ## measure memory while days leave, with a real redis-server
 	$(GO) test -count=1 ./pipeline -run TestMemoryOf -kept-memory -v
+
+backfill: ## replay and rebuild 2 million records while others flow, and measure what that does to them
+	$(GO) test -count=1 -timeout 60m ./integration -run 'TestReplay$$|TestRebuildBesideLive' -v -long -replayed 2000000
 
 soak: ## kill processes, Redis and brokers KILLS=200 times at random, while records flow
 	$(GO) test -count=1 -timeout 5h ./integration -run TestSoak -v -long -kills $(KILLS)

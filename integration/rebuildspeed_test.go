@@ -38,7 +38,7 @@ func TestRebuildBesideLive(t *testing.T) {
 	time.Sleep(5 * time.Second)
 	b.latencies()
 	idle := p.usage()
-	time.Sleep(20 * time.Second)
+	time.Sleep(10 * time.Second)
 	before, idle := b.latencies(), p.usage().since(idle)
 
 	began := p.usage()

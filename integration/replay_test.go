@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	replayed   = flag.Int("replayed", 200_000, "how many records TestReplay replays")
+	replayed   = flag.Int("replayed", 60_000, "how many records TestReplay replays, and TestRebuildBesideLive begins with")
 	replayRate = flag.Int("replay-rate", 0, "at most so many of them a second")
 )
 
@@ -44,7 +44,7 @@ func TestReplay(t *testing.T) {
 
 	time.Sleep(5 * time.Second)
 	b.latencies()
-	time.Sleep(30 * time.Second)
+	time.Sleep(15 * time.Second)
 	before := b.latencies()
 	began := time.Now()
 	r := c.replay(p, producersTopics...)

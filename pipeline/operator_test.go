@@ -148,5 +148,6 @@ func (o *operator) restore(e keptExport) error {
 		o.s.redis.FlushAll()
 	}
 	o.done++
+	o.s.older = nil // no Redis is rolled back to before an import: some changes would be told twice
 	return m.Import(context.Background(), e.dir)
 }

@@ -176,8 +176,12 @@ func (r *rebuild) tell(ctx context.Context, state RebuildState, reason error) er
 	return r.live.Store.SetReport(ctx, r.partition, report, reportKept)
 }
 
-// run steps until the rebuild is near, or ctx ends. It rests as long as it has
-// worked, and as others of this process do, so that live records hardly notice.
+// restShare is how much longer a rebuild rests than it works. What live records
+// wait for it is to be less than a hundredth of the time.
+const restShare = 3
+
+// run steps until the rebuild is near, or ctx ends. It rests for longer than it
+// has worked, and as others of this process do, so that live records hardly notice.
 func (r *rebuild) run(ctx context.Context) error {
 	r.complain(r.tell(ctx, RebuildWaits, nil))
 	if err := r.live.Rebuilds.Acquire(ctx, 1); err != nil {
@@ -190,7 +194,7 @@ func (r *rebuild) run(ctx context.Context) error {
 			r.complain(r.tell(ctx, RebuildRuns, nil))
 			told = now
 		}
-		pause(ctx, time.Since(began))
+		pause(ctx, restShare*time.Since(began))
 		began = time.Now()
 	}
 	for ctx.Err() == nil {
