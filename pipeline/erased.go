@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"maps"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -120,14 +121,15 @@ func (c *erasedContacts) whom(r *consumers.Record, stood string) (accounts, ids 
 	accounts, ids = map[string]bool{}, map[string]bool{}
 	account, contact, _ := strings.Cut(string(r.Key), "/")
 	ids[contact] = true
-	if c.catalog.Account(account) == nil {
-		account = ""
+	said := map[string]bool{}
+	if c.catalog.Account(account) != nil {
+		said[account] = true
 	}
 	mode := cloudevents.ModeOf(r)
 	if mode != cloudevents.None {
 		if ce, err := cloudevents.Read(r, mode); err == nil {
 			ids[ce.Attributes["subject"]] = true
-			account = cmp.Or(ce.Attributes["account"], account)
+			said[ce.Attributes["account"]] = true
 		}
 	}
 	_, ofContract := shapes[stood]
@@ -135,7 +137,7 @@ func (c *erasedContacts) whom(r *consumers.Record, stood string) (accounts, ids 
 	if ofContract = ofContract && mode == cloudevents.None && o.read(r.Value) && o.present.has(fieldContact) && !o.wrong.has(fieldContact); ofContract {
 		ids[string(o.text[fieldContact])] = true
 		if o.present.has(fieldAccount) && !o.wrong.has(fieldAccount) {
-			account = string(o.text[fieldAccount])
+			said[string(o.text[fieldAccount])] = true
 		}
 	}
 	texts := [][]byte{r.Key, r.Value}
@@ -152,9 +154,10 @@ func (c *erasedContacts) whom(r *consumers.Record, stood string) (accounts, ids 
 			}
 		})
 	}
+	maps.DeleteFunc(said, func(account string, _ bool) bool { return !validAccount([]byte(account)) })
 	switch {
-	case validAccount([]byte(account)): // there may be no such account, yet
-		return map[string]bool{account: true}, ids
+	case len(said) > 0: // there may be no such account, yet
+		return said, ids
 	case len(accounts) == 0:
 		return c.accounts, ids
 	}

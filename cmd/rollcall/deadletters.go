@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"net/url"
 	"strconv"
 	"time"
@@ -112,12 +111,12 @@ type lettersRetryCmd struct {
 }
 
 // body says which; the account may be there for other commands.
-func (c *lettersRetryCmd) body(account string) (map[string]any, error) {
+func (c *lettersRetryCmd) body(account string) map[string]any {
 	switch {
 	case len(c.IDs) > 0:
-		return map[string]any{"ids": c.IDs}, nil
+		return map[string]any{"ids": c.IDs}
 	case c.Reason == "" && c.Topic == "" && !c.All:
-		return nil, errors.New("which? Name some, or say --reason, --topic or --all")
+		return map[string]any{} // which is refused
 	}
 	body := map[string]any{}
 	for name, value := range map[string]string{"reason": c.Reason, "topic": c.Topic, "account": account} {
@@ -128,14 +127,11 @@ func (c *lettersRetryCmd) body(account string) (map[string]any, error) {
 	if c.All {
 		body["all"] = true
 	}
-	return body, nil
+	return body
 }
 
 func (c *lettersRetryCmd) Run(s *session) error {
-	body, err := c.body(s.Account)
-	if err != nil {
-		return err
-	}
+	body := c.body(s.Account)
 	var sum api.Retried
 	for more := true; more; {
 		r, err := fetch[api.Retried](s, "POST", "/v1/dead-letters/retry", body)
