@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -147,8 +148,13 @@ func (c *cluster) redisClient() *redis.Client {
 func (c *cluster) read(fn func(*consumers.Record), topics ...string) {
 	c.t.Helper()
 	for _, tp := range c.partitions(topics...) {
-		_, err := c.client.ReadAll(c.t.Context(), tp, -1, func(r *consumers.Record) error { fn(r); return nil })
-		must(c.t, err)
+		lost := &consumers.OffsetLostError{LogStart: -1}
+		for again := true; again; { // retention may take what was to be read next
+			_, err := c.client.ReadAll(c.t.Context(), tp, lost.LogStart, func(r *consumers.Record) error { fn(r); return nil })
+			if again = errors.As(err, &lost); !again {
+				must(c.t, err)
+			}
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -140,21 +139,18 @@ func (s *simulation) startReplay() {
 
 // replayRound lets the owner of a partition copy until there is nothing left to.
 func (s *simulation) replayRound(p *process, q int32) (worked bool, err error) {
-	for range 300 {
+	return repeat(func() (bool, error) {
 		copies, more, err := p.tasks[q].copier.step(context.Background())
 		if err != nil || !more {
-			return worked, err
+			return false, err
 		}
-		worked = true
 		s.note("process %d, partition %d: %d copies", p.number, q, copies)
-		for more := true; more; {
-			if more, err = p.turn(q); err != nil {
-				return true, err
-			}
+		if _, err := repeat(func() (bool, error) { return p.turn(q) }); err != nil {
+			return false, err
 		}
 		p.define(int64(len(s.log.of(definitionsTP))))
-	}
-	return true, fmt.Errorf("partition %d: a replay does not end", q)
+		return true, nil
+	})
 }
 
 // judged remembers what becomes of the source records, by the naive way.

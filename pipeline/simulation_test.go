@@ -419,6 +419,19 @@ func (s *simulation) reassign(q int32) {
 	}
 }
 
+// repeat does something while there is more, or until it was done more often
+// than there can be to do.
+func repeat(do func() (more bool, err error)) (worked bool, err error) {
+	for range 300 {
+		more, err := do()
+		if err != nil || !more {
+			return worked, err
+		}
+		worked = true
+	}
+	return worked, nil
+}
+
 // round lets everybody do what there is to do, and tells whether there was
 // nothing.
 func (s *simulation) round() (quiet bool) {
@@ -431,14 +444,10 @@ func (s *simulation) round() (quiet bool) {
 	for q := range s.partitions {
 		s.reassign(q)
 		p := s.owners[q]
-		worked, err := false, error(nil)
-		const turns = 300 // more than there can be to do
-		for n, more := 0, true; more && err == nil && n < turns; n++ {
-			more, err = p.turn(q)
-			worked = worked || more
-		}
-		for n, more := 0, true; more && err == nil && n < turns; n++ {
-			more, err = p.rebuildSome(q)
+		worked, err := repeat(func() (bool, error) { return p.turn(q) })
+		if err == nil {
+			more := false
+			more, err = repeat(func() (bool, error) { return p.rebuildSome(q) })
 			worked = worked || more
 		}
 		if err == nil && s.replays != nil {
