@@ -50,8 +50,9 @@ func TestMutations(t *testing.T) {
 	}
 	for what, edits := range safeguards {
 		t.Run(strings.ReplaceAll(what, " ", "-"), func(t *testing.T) {
+			t.Parallel()
 			out, err := exec.Command(mutant(t, edits), "-test.run", "^TestSimulation$", "-simulations", "1000", "-fresh=false",
-				"-test.timeout", "10m").CombinedOutput()
+				"-test.failfast", "-test.timeout", "10m").CombinedOutput()
 			if err == nil {
 				t.Errorf("1,000 simulations do not miss %s", what)
 				return
