@@ -11,17 +11,19 @@ import (
 	"rollcall/pipeline/catalog"
 )
 
-type rebuildAnswer struct {
+// Rebuild is a rebuild as it is shown. Its state and partitions are absent in a list.
+type Rebuild struct {
 	ID          string    `json:"id"`
 	TakeOver    bool      `json:"take_over" doc:"whether the new state takes the place of the live one"`
 	StartedAt   time.Time `json:"started_at"`
 	State       string    `json:"state,omitempty" enum:"running,done,cancelled,superseded"`
 	Differences int64     `json:"differences" doc:"memberships that differ from the live ones, in all partitions that are done"`
 
-	Partitions []rebuildPartition `json:"partitions,omitempty"`
+	Partitions []RebuildPartition `json:"partitions,omitempty"`
 }
 
-type rebuildPartition struct {
+// RebuildPartition is what one partition has done of a rebuild.
+type RebuildPartition struct {
 	Partition int `json:"partition"`
 	pipeline.RebuildReport
 }
@@ -33,7 +35,7 @@ type startRebuildInput struct {
 }
 
 type rebuildOutput struct {
-	Body rebuildAnswer
+	Body Rebuild
 }
 
 // startRebuild has every partition make its state anew beside the live one.
@@ -50,15 +52,15 @@ func (s *Server) startRebuild(ctx context.Context, _ caller, in *startRebuildInp
 
 type listRebuildsOutput struct {
 	Body struct {
-		Rebuilds []rebuildAnswer `json:"rebuilds"`
+		Rebuilds []Rebuild `json:"rebuilds"`
 	}
 }
 
 func (s *Server) listRebuilds(context.Context, caller, *noInput) (*listRebuildsOutput, error) {
 	out := &listRebuildsOutput{}
-	out.Body.Rebuilds = []rebuildAnswer{}
+	out.Body.Rebuilds = []Rebuild{}
 	for _, r := range slices.Backward(s.Catalog.Rebuilds()) {
-		out.Body.Rebuilds = append(out.Body.Rebuilds, rebuildAnswer{ID: r.ID, TakeOver: r.TakeOver, StartedAt: r.StartedAt})
+		out.Body.Rebuilds = append(out.Body.Rebuilds, Rebuild{ID: r.ID, TakeOver: r.TakeOver, StartedAt: r.StartedAt})
 	}
 	return out, nil
 }
@@ -79,12 +81,12 @@ func (s *Server) showRebuild(ctx context.Context, id string) (*rebuildOutput, er
 	if status == nil {
 		return nil, &catalog.Refusal{Kind: catalog.NotFound, Detail: "there is no rebuild " + id}
 	}
-	out := &rebuildOutput{Body: rebuildAnswer{
+	out := &rebuildOutput{Body: Rebuild{
 		ID: status.ID, TakeOver: status.TakeOver, StartedAt: status.StartedAt, State: status.State,
 	}}
 	for i, p := range status.Partitions {
 		out.Body.Differences += p.Differences
-		out.Body.Partitions = append(out.Body.Partitions, rebuildPartition{i, p})
+		out.Body.Partitions = append(out.Body.Partitions, RebuildPartition{i, p})
 	}
 	return out, nil
 }

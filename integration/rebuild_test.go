@@ -44,8 +44,8 @@ func TestRebuild(t *testing.T) {
 	c.nothingBeside()
 
 	f := c.startFlow(all, 20_000, 101, 20*time.Second)
-	_, out, errs = rollcall(t, one, operatorToken, "rebuild", "--detach")
-	id := strings.Fields(out + errs + " ?")[1]
+	_, out, _ = rollcall(t, one, operatorToken, "rebuild", "--detach")
+	id := strings.TrimSpace(out)
 	for range 3 {
 		time.Sleep(2 * time.Second)
 		one.kill()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"rollcall/api"
 )
 
 type rebuildCmd struct {
@@ -18,75 +20,42 @@ type rebuildStartCmd struct {
 	Detach  bool `help:"Don't wait until it is done."`
 }
 
-type rebuildAnswer struct {
-	ID          string    `json:"id"`
-	TakeOver    bool      `json:"take_over"`
-	StartedAt   time.Time `json:"started_at"`
-	State       string    `json:"state"`
-	Differences int64     `json:"differences"`
-	Partitions  []struct {
-		Partition   int    `json:"partition"`
-		State       string `json:"state"`
-		Reason      string `json:"reason"`
-		Offsets     int64  `json:"offsets"`
-		Of          int64  `json:"of"`
-		Differences int64  `json:"differences"`
-		Listed      []struct {
-			Account string `json:"account"`
-			Segment string `json:"segment"`
-			Contact string `json:"contact"`
-			Change  string `json:"change"`
-		} `json:"listed"`
-	} `json:"partitions"`
-}
-
-// rebuildLook is how often a rebuild that is followed is looked at.
-const rebuildLook = time.Second
-
 func (c *rebuildStartCmd) Run(s *session) error {
-	var started rebuildAnswer
-	take := func(a rebuildAnswer) { started = a }
-	if err := call(s, "POST", "/v1/rebuilds", map[string]any{"take_over": !c.Compare}, take); err != nil {
+	r, err := fetch[api.Rebuild](s, "POST", "/v1/rebuilds", map[string]any{"take_over": !c.Compare})
+	if err != nil {
 		return err
 	}
-	if s.JSON {
-		return nil
+	if s.JSON || c.Detach {
+		return show(s, r, func() { s.printf("%s\n", r.ID) })
 	}
-	s.printf("rebuild %s was started; rollcall rebuild show %s tells how it stands\n", started.ID, started.ID)
-	if c.Detach {
-		return nil
-	}
-	return followRebuild(s, started.ID)
+	s.printf("rebuild %s was started\n", r.ID)
+	return followRebuild(s, r)
 }
 
 // followRebuild tells how a rebuild gets on until it is over.
-func followRebuild(s *session, id string) error {
+func followRebuild(s *session, r api.Rebuild) error {
 	told := ""
-	for {
-		var a rebuildAnswer
-		if err := call(s, "GET", "/v1/rebuilds/"+id, nil, func(got rebuildAnswer) { a = got }); err != nil {
-			return err
-		}
-		if line := rebuildLine(a); line != told {
+	r, err := follow(s, "/v1/rebuilds/"+r.ID, r, func(r api.Rebuild) (over bool) {
+		if line := rebuildLine(r); line != told {
 			s.printf("%s\n", line)
 			told = line
 		}
-		if a.State != "running" {
-			showDifferences(s, a)
-			if a.State != "done" {
-				return fmt.Errorf("rebuild %s: %s", id, a.State)
-			}
-			return nil
-		}
-		select {
-		case <-s.ctx.Done():
-			return s.ctx.Err()
-		case <-time.After(rebuildLook):
-		}
+		return r.State != "running"
+	})
+	if s.ctx.Err() != nil {
+		return fmt.Errorf("the rebuild goes on: rollcall rebuild show %s looks at it, rollcall rebuild cancel %s ends it", r.ID, r.ID)
 	}
+	if err != nil {
+		return err
+	}
+	showDifferences(s, r)
+	if r.State != "done" {
+		return fmt.Errorf("rebuild %s: %s", r.ID, r.State)
+	}
+	return nil
 }
 
-func rebuildLine(a rebuildAnswer) string {
+func rebuildLine(a api.Rebuild) string {
 	done, offsets, of := 0, int64(0), int64(0)
 	for _, p := range a.Partitions {
 		if p.State == "replaced" || p.State == "compared" {
@@ -97,7 +66,7 @@ func rebuildLine(a rebuildAnswer) string {
 	return fmt.Sprintf("%s: %d of %d partitions, %d offsets read, %d memberships differ", a.State, done, len(a.Partitions), offsets, a.Differences)
 }
 
-func showDifferences(s *session, a rebuildAnswer) {
+func showDifferences(s *session, a api.Rebuild) {
 	if a.Differences == 0 {
 		return
 	}
@@ -116,7 +85,7 @@ func showDifferences(s *session, a rebuildAnswer) {
 type rebuildListCmd struct{}
 
 func (rebuildListCmd) Run(s *session) error {
-	return call(s, "GET", "/v1/rebuilds", nil, func(a struct{ Rebuilds []rebuildAnswer }) {
+	return call(s, "GET", "/v1/rebuilds", nil, func(a struct{ Rebuilds []api.Rebuild }) {
 		t := newTable(s, "ID", "STARTED", "TAKES OVER")
 		for _, r := range a.Rebuilds {
 			t.row(r.ID, r.StartedAt.Format(time.RFC3339), yesNo(r.TakeOver))
@@ -130,11 +99,11 @@ type rebuildShowCmd struct {
 }
 
 func (c *rebuildShowCmd) Run(s *session) error {
-	return call(s, "GET", "/v1/rebuilds/"+c.ID, nil, func(a rebuildAnswer) {
+	return call(s, "GET", "/v1/rebuilds/"+c.ID, nil, func(a api.Rebuild) {
 		s.printf("%s\n", rebuildLine(a))
 		t := newTable(s, "PARTITION", "STATE", "READ", "OF", "DIFFER", "REASON")
 		for _, p := range a.Partitions {
-			t.row(strconv.Itoa(p.Partition), p.State, strconv.FormatInt(p.Offsets, 10), strconv.FormatInt(p.Of, 10),
+			t.row(strconv.Itoa(p.Partition), string(p.State), strconv.FormatInt(p.Offsets, 10), strconv.FormatInt(p.Of, 10),
 				strconv.FormatInt(p.Differences, 10), p.Reason)
 		}
 		t.Flush()

@@ -41,7 +41,7 @@ func (c *replayStartCmd) Run(s *session) error {
 	if c.Detach {
 		return show(s, r, func() { s.printf("%s\n", r.ID) })
 	}
-	return s.follow(r)
+	return followReplay(s, r)
 }
 
 func (c *replayStartCmd) body() (map[string]any, error) {
@@ -80,31 +80,44 @@ func moment(text string) (time.Time, error) {
 
 const (
 	lookEvery = 500 * time.Millisecond
-	// absence is how long the server may be away: a replay outlives it.
+	// absence is how long the server may be away: replays and rebuilds outlive it.
 	absence = 2 * time.Minute
 )
 
-// follow shows a replay until it has ended.
-func (s *session) follow(r api.Replay) error {
-	meter := newMeter(s)
-	for answered := time.Now(); r.EndedAt == nil; {
-		meter.show(r)
+// follow looks at something that goes on, until it is over, and returns how it
+// was seen last.
+func follow[T any](s *session, path string, seen T, over func(T) bool) (T, error) {
+	for answered := time.Now(); !over(seen); {
 		select {
 		case <-s.ctx.Done():
-			meter.end()
-			return fmt.Errorf("the replay goes on: rollcall replay show %s looks at it, rollcall replay cancel %s ends it", r.ID, r.ID)
+			return seen, s.ctx.Err()
 		case <-time.After(lookEvery):
 		}
-		next, err := fetch[api.Replay](s, "GET", "/v1/replays/"+r.ID, nil)
+		next, err := fetch[T](s, "GET", path, nil)
 		if err == nil {
-			r, answered = next, time.Now()
+			seen, answered = next, time.Now()
 		} else if _, away := errors.AsType[*unreachable](err); !away || s.ctx.Err() == nil && time.Since(answered) > absence {
-			return err
+			return seen, err
 		}
 	}
-	meter.show(r)
+	return seen, nil
+}
+
+// followReplay shows a replay until it has ended.
+func followReplay(s *session, r api.Replay) error {
+	meter := newMeter(s)
+	r, err := follow(s, "/v1/replays/"+r.ID, r, func(r api.Replay) (over bool) {
+		meter.show(r)
+		return r.EndedAt != nil
+	})
 	meter.end()
-	err := show(s, r, func() { showReport(s, r) })
+	if s.ctx.Err() != nil {
+		return fmt.Errorf("the replay goes on: rollcall replay show %s looks at it, rollcall replay cancel %s ends it", r.ID, r.ID)
+	}
+	if err != nil {
+		return err
+	}
+	err = show(s, r, func() { showReport(s, r) })
 	if err == nil && r.State != "done" {
 		err = fmt.Errorf("replay %s %s", r.ID, ending(r))
 	}
@@ -135,13 +148,13 @@ func fetch[T any](s *session, method, path string, body any) (answer T, err erro
 	return answer, nil
 }
 
-// show prints a replay as JSON, or calls human.
-func show(s *session, r api.Replay, human func()) error {
+// show prints an answer as JSON, or calls human.
+func show(s *session, answer any, human func()) error {
 	if !s.JSON {
 		human()
 		return nil
 	}
-	return json.NewEncoder(s.stdout).Encode(r)
+	return json.NewEncoder(s.stdout).Encode(answer)
 }
 
 type replayListCmd struct{}
