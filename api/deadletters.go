@@ -52,8 +52,8 @@ func (s *Server) listLetters(ctx context.Context, _ caller, in *listLettersInput
 	return &listLettersOutput{page}, letterProblem(err)
 }
 
-// content is bytes as JSON can show them.
-type content struct {
+// Content is bytes as JSON can show them.
+type Content struct {
 	Text      *string `json:"text,omitempty" doc:"if it is JSON; of a key or header, if it is UTF-8"`
 	Base64    []byte  `json:"base64,omitempty" doc:"otherwise"`
 	Bytes     int     `json:"bytes" doc:"in all"`
@@ -62,14 +62,14 @@ type content struct {
 
 type namedContent struct {
 	Name string `json:"name"`
-	content
+	Content
 }
 
 type showLetterOutput struct {
 	Body struct {
 		DeadLetter
-		Key     *content       `json:"key,omitempty" doc:"none: the record has no key"`
-		Value   *content       `json:"value,omitempty" doc:"none: the record has no value"`
+		Key     *Content       `json:"key,omitempty" doc:"none: the record has no key"`
+		Value   *Content       `json:"value,omitempty" doc:"none: the record has no value"`
 		Headers []namedContent `json:"headers"`
 	}
 }
@@ -92,7 +92,7 @@ func (s *Server) showLetter(ctx context.Context, _ caller, in *letterPath) (*sho
 	for _, h := range d.Headers {
 		c := namedContent{Name: h.Key}
 		if value := shown(h.Value, utf8.Valid); value != nil {
-			c.content = *value
+			c.Content = *value
 		}
 		out.Body.Headers = append(out.Body.Headers, c)
 	}
@@ -102,11 +102,11 @@ func (s *Server) showLetter(ctx context.Context, _ caller, in *letterPath) (*sho
 func isJSON(b []byte) bool { return utf8.Valid(b) && json.Valid(b) }
 
 // shown is the beginning of some bytes, as text if they are.
-func shown(b []byte, isText func([]byte) bool) *content {
+func shown(b []byte, isText func([]byte) bool) *Content {
 	if b == nil {
 		return nil
 	}
-	c := &content{Bytes: len(b), Truncated: len(b) > maxShown}
+	c := &Content{Bytes: len(b), Truncated: len(b) > maxShown}
 	text := isText(b)
 	if b = b[:min(len(b), maxShown)]; !text {
 		c.Base64 = b

@@ -68,7 +68,10 @@ func (s *Server) routes() {
 func handle[I, O any](s *Server, a access, op huma.Operation, handler func(context.Context, caller, *I) (*O, error)) {
 	op.Security = []map[string][]string{{"token": {}}}
 	op.Middlewares = huma.Middlewares{s.admit(a)}
-	op.Errors = []int{401, 403, 404, 429, 503}
+	op.Errors = []int{400, 401, 403, 404, 429, 503}
+	if op.Method != http.MethodGet {
+		op.Errors = append(op.Errors, 409)
+	}
 	if op.MaxBodyBytes > 0 {
 		op.Errors = append(op.Errors, 413)
 	}

@@ -45,7 +45,7 @@ type RebuildReport struct {
 	Of          int64        `json:"of" doc:"offsets that the live state has read"`
 	Differences int64        `json:"differences" doc:"memberships that differ from the live ones"`
 	Listed      []Difference `json:"listed,omitempty" doc:"the first of them"`
-	At          time.Time    `json:"at"`
+	At          time.Time    `json:"at,omitzero"`
 }
 
 // RebuildState is what a rebuild does.
