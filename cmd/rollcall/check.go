@@ -3,7 +3,7 @@ package main
 import "strings"
 
 type checkCmd struct {
-	ID         string   `arg:"" help:"The segment."`
+	ID         string   `arg:"" complete:"segments" help:"The segment."`
 	Contacts   []string `arg:"" help:"1 to 10,000 ids."`
 	AllowStale bool     `help:"Take the answer even if the state is behind."`
 }

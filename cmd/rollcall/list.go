@@ -9,7 +9,7 @@ import (
 )
 
 type listFlags struct {
-	ID         string `arg:"" help:"The segment."`
+	ID         string `arg:"" complete:"segments" help:"The segment."`
 	Slice      string `help:"A part of the list, such as 2/8, for one of several workers."`
 	Cursor     string `help:"Go on after this cursor."`
 	AllowStale bool   `help:"Take the answer even if the state is behind."`

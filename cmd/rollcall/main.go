@@ -33,6 +33,9 @@ type cli struct {
 	State    stateCmd    `cmd:"" help:"Export the state to files, and import it."`
 	Status   statusCmd   `cmd:"" help:"Freshness, lag, and what became of the records."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
+
+	Completion completionCmd `cmd:"" help:"Print a script that completes rollcall's commands in a shell: source <(rollcall completion bash)"`
+	Complete   completeCmd   `cmd:"" hidden:""`
 }
 
 const about = `Live audience segments for SMS, from Kafka.
@@ -80,7 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	s := &session{ctx: ctx, connection: c.connection, stdout: stdout, stderr: stderr}
-	if err := command.Run(s); err != nil {
+	if err := command.Run(s, parser); err != nil {
 		complain(stderr, err)
 		return exitCode(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"rollcall/pipeline/segment"
 )
 
 type segmentCmd struct {
@@ -17,6 +19,7 @@ type segmentCmd struct {
 	Members    segmentMembersCmd    `cmd:"" help:"Print all members, one to a line."`
 	Recipients segmentRecipientsCmd `cmd:"" help:"Print the sendable members, one to a line."`
 	Preview    segmentPreviewCmd    `cmd:"" help:"Count what a definition would match, without storing it."`
+	Format     segmentFormatCmd     `cmd:"" help:"Print a definition as it is written here, or its JSON form. Takes no server."`
 }
 
 type segmentAnswer struct {
@@ -61,7 +64,7 @@ func (s *session) warn(warnings []warning) {
 }
 
 type segmentPutCmd struct {
-	ID         string `arg:"" help:"1 to 64 of a-z, 0-9 and -."`
+	ID         string `arg:"" complete:"segments" help:"1 to 64 of a-z, 0-9 and -."`
 	Definition string `arg:"" help:"Such as: 'all contacts where opted in and clicked in last 30 days'; or its JSON form."`
 	Name       string `help:"What people call it. Default: the name it has, or its id."`
 	IfVersion  int64  `help:"Refuse to replace any version but this one."`
@@ -78,7 +81,7 @@ func (c *segmentPutCmd) Run(s *session) error {
 	s = s.with("If-Match", version(c.IfVersion))
 	return placed(c.Definition, call(s, "PUT", segmentPath(c.ID), body, func(a segmentAnswer) {
 		s.warn(a.Warnings)
-		s.printf("%s  %s\n%s\n", a.ID, a.Text, sizeLine(a))
+		s.printf("%s\n%s\n%s\n", a.ID, formatted(a.Text), sizeLine(a))
 	}))
 }
 
@@ -116,17 +119,17 @@ func (segmentListCmd) Run(s *session) error {
 }
 
 type segmentShowCmd struct {
-	ID string `arg:""`
+	ID string `arg:"" complete:"segments"`
 }
 
 func (c *segmentShowCmd) Run(s *session) error {
 	return call(s, "GET", segmentPath(c.ID), nil, func(a segmentAnswer) {
-		s.printf("%s  %s\n%s\n%s\nversion %d\n", a.ID, plain(a.Name), a.Text, sizeLine(a), a.Version)
+		s.printf("%s  %s\n%s\n%s\nversion %d\n", a.ID, plain(a.Name), formatted(a.Text), sizeLine(a), a.Version)
 	})
 }
 
 type segmentDeleteCmd struct {
-	ID        string `arg:""`
+	ID        string `arg:"" complete:"segments"`
 	IfVersion int64  `help:"Refuse to delete any version but this one."`
 }
 
@@ -166,7 +169,7 @@ func (c *segmentPreviewCmd) Run(s *session) error {
 func showPreview(s *session, p previewAnswer) {
 	s.warn(p.Warnings)
 	s.printf("%s\n%d members, %d with a valid phone, %d opted in, %d sendable\n",
-		p.Text, p.Size, p.Reach.ValidPhone, p.Reach.OptedIn, p.Reach.Sendable)
+		formatted(p.Text), p.Size, p.Reach.ValidPhone, p.Reach.OptedIn, p.Reach.Sendable)
 	t := newTable(s, "LEFT", "AFTER")
 	for _, step := range p.Funnel {
 		t.row(strconv.FormatInt(step.Size, 10), step.Condition)
@@ -175,4 +178,36 @@ func showPreview(s *session, p previewAnswer) {
 	for _, contact := range p.Sample {
 		s.printf("such as %s\n", plain(contact))
 	}
+}
+
+// lineWidth is how wide a definition is printed.
+const lineWidth = 80
+
+// formatted is a definition of the server's, for people.
+func formatted(text string) string {
+	d, err := segment.Parse(text)
+	if err != nil {
+		return text // of a server that knows more of the language
+	}
+	return d.Format(lineWidth)
+}
+
+type segmentFormatCmd struct {
+	Definition string `arg:"" help:"As in segment put."`
+}
+
+func (c *segmentFormatCmd) Run(s *session) error {
+	parse := segment.Parse
+	if strings.HasPrefix(strings.TrimSpace(c.Definition), "{") {
+		parse = func(text string) (segment.Definition, error) { return segment.ParseJSON([]byte(text)) }
+	}
+	d, err := parse(c.Definition)
+	if err != nil {
+		return err
+	}
+	if !s.JSON {
+		s.printf("%s\n", d.Format(lineWidth))
+		return nil
+	}
+	return json.NewEncoder(s.stdout).Encode(d)
 }

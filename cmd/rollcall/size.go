@@ -15,7 +15,7 @@ import (
 )
 
 type segmentSizeCmd struct {
-	ID    string `arg:"" help:"The segment."`
+	ID    string `arg:"" complete:"segments" help:"The segment."`
 	Watch bool   `help:"Go on, and print a line at each change."`
 }
 
