@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"unicode/utf8"
 
@@ -97,7 +98,11 @@ type previewInput struct{ Body rawDefinition }
 type previewOutput struct {
 	Body struct {
 		Preview
-		Text      string    `json:"text" doc:"the definition as text"`
+		Text string `json:"text" doc:"the definition as text"`
+
+		From  json.RawMessage `json:"from" doc:"with where, the definition as JSON"`
+		Where json.RawMessage `json:"where,omitempty"`
+
 		Warnings  []Warning `json:"warnings"`
 		Freshness Freshness `json:"freshness"`
 	}
@@ -112,9 +117,13 @@ func (s *Server) preview(ctx context.Context, c caller, in *previewInput) (*prev
 	if err != nil {
 		return nil, err
 	}
+	form, err := jsonFormOf(def.Definition)
+	if err != nil {
+		return nil, err
+	}
 	out := &previewOutput{}
 	out.Body.Preview, out.Body.Freshness, err = s.Views.Preview(ctx, c.account, def.Definition)
-	out.Body.Text = def.Text()
+	out.Body.Text, out.Body.From, out.Body.Where = def.Text(), form.From, form.Where
 	out.Body.Warnings = append([]Warning{}, s.Views.Warnings(c.account, def.Definition)...)
 	return out, err
 }

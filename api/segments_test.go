@@ -222,6 +222,12 @@ func TestPreview(t *testing.T) {
 		fmt.Sprint(v["funnel"]) != "[map[condition:opted in size:7]]" || fmt.Sprint(v["sample"]) != "[c1]" || len(v["warnings"].([]any)) != 1 {
 		t.Errorf("%d %s", got.status, got.body)
 	}
+	got = b.ask("POST", "/v1/preview", b.read, `{"from":{"all_contacts":true},"where":{"all":[{"opted_in":true},{"all":[{"valid_phone":false}]}]}}`)
+	v = got.json(t)
+	if fmt.Sprint(v["text"]) != "all contacts where opted in and not valid phone" || fmt.Sprint(v["from"]) != "map[all_contacts:true]" ||
+		fmt.Sprint(v["where"]) != "map[all:[map[opted_in:true] map[not:map[valid_phone:true]]]]" {
+		t.Errorf("the definition, normalised: %d %s", got.status, got.body)
+	}
 	if got := b.ask("POST", "/v1/preview", b.read, `{"id":"base","text":"segment \"sub\""}`); got.problem() != "invalid" {
 		t.Errorf("a circle: %d %s", got.status, got.body)
 	}
