@@ -21,7 +21,8 @@ const AccountHeader = "Rollcall-Account"
 type access int
 
 const (
-	anybody  access = iota // with a token
+	open     access = iota // nothing
+	anybody                // with a token
 	reader                 // of an account
 	writer                 // of an account
 	operator               // of the whole server
@@ -29,28 +30,51 @@ const (
 
 // caller is who sends a request.
 type caller struct {
-	account  string // empty for an operator who named none
-	scope    catalog.Scope
-	operator bool
-	named    bool   // the account was named by the request, not by the token
-	secret   string // the token, of whoever is not the operator
+	account   string // empty for an operator who named none
+	scope     catalog.Scope
+	operator  bool
+	tokenless bool   // an operator because everybody is
+	named     bool   // the account was named by the request, not by the token or the cookie
+	secret    string // the token, of whoever is not the operator
 }
 
 type callerKey struct{}
 
-// authenticate finds out who sends a request.
+// authenticate finds out who sends a request: by its token, else by the cookie
+// that the page has, else it is the operator where no token is asked for.
 func (s *Server) authenticate(r *http.Request) (caller, *Problem) {
 	named := r.Header.Get(AccountHeader)
-	header := r.Header.Get("Authorization")
-	if header == "" && s.Tokenless {
-		return caller{account: cmp.Or(named, DefaultAccount), operator: true, named: named != ""}, nil
+	c, p := s.bearer(r, named)
+	c.named = c.operator && named != ""
+	return c, p
+}
+
+func (s *Server) bearer(r *http.Request, named string) (caller, *Problem) {
+	if header := r.Header.Get("Authorization"); header != "" {
+		scheme, secret, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			secret = ""
+		}
+		return s.identify(secret, named)
 	}
-	scheme, secret, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+	session, _ := sessionOf(r)
+	c, p := s.identify(session.secret, cmp.Or(named, session.account))
+	if p != nil && s.Tokenless {
+		return s.tokenless(cmp.Or(named, session.account)), nil
+	}
+	if p == nil && !namesOrigin(r) {
+		return c, problem("cross-origin", "a change with a cookie takes the header Sec-Fetch-Site or Origin, as browsers send them")
+	}
+	return c, p
+}
+
+// identify says whom a secret lets in, and to which account.
+func (s *Server) identify(secret, named string) (caller, *Problem) {
+	if secret == "" {
 		return caller{}, problem("unauthorized", "no bearer token is given")
 	}
 	if s.isOperator(secret) {
-		return caller{account: named, operator: true, named: named != ""}, nil
+		return caller{account: named, operator: true}, nil
 	}
 	grant, ok := s.Catalog.Token(secret)
 	if !ok {
@@ -71,7 +95,7 @@ func (s *Server) isOperator(secret string) bool {
 // authorize says what stands between a caller and an operation, or nil.
 func (s *Server) authorize(c caller, a access) *Problem {
 	switch {
-	case a == anybody:
+	case a <= anybody:
 		return nil
 	case a == operator && !c.operator:
 		return problem("forbidden", "this takes the operator's token")
@@ -101,7 +125,11 @@ func (s *Server) stillAllowed(c caller) bool {
 func (s *Server) admit(a access) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
-		c, p := s.authenticate(r)
+		var c caller
+		var p *Problem
+		if a != open {
+			c, p = s.authenticate(r)
+		}
 		if p == nil {
 			p = s.authorize(c, a)
 		}

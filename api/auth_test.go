@@ -29,6 +29,9 @@ var calls = []struct {
 	{"DELETE", "/v1/tokens/spare", "", writer, 204},
 	{"DELETE", "/v1/contacts/c1", "", writer, 204},
 	{"GET", "/v1/status", "", anybody, 200},
+	{"GET", "/v1/session", "", anybody, 200},
+	{"POST", "/v1/session", `{}`, open, 401},
+	{"DELETE", "/v1/session", "", open, 204},
 	{"GET", "/v1/accounts", "", operator, 200},
 	{"POST", "/v1/accounts", `{"id":"initech"}`, operator, 201},
 	{"DELETE", "/v1/accounts/initech", "", operator, 204},
@@ -79,6 +82,10 @@ func TestTokens(t *testing.T) {
 				if got.status != status || status >= 400 && got.problem() == "" {
 					t.Errorf("%s: %d, want %d: %s", who, got.status, status, got.body)
 				}
+			}
+			if call.access == open {
+				expect("no token", "", call.status)
+				return
 			}
 			expect("no token", "", 401)
 			expect("wrong token", "rollcall_wrong", 401)

@@ -22,7 +22,10 @@ Limits: a body has at most %d bytes, that of a check %d, and headers %d; headers
 func describe(version string) huma.Config {
 	c := huma.DefaultConfig("rollcall", version)
 	c.Info.Description = description
-	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token":   {Type: "http", Scheme: "bearer"},
+		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie},
+	}
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // huma's own pages load scripts from elsewhere
 	c.CreateHooks = nil                                   // no "$schema" in answers
 	c.RejectUnknownQueryParameters = true                 // a misspelt "stale" or "slice" must not pass unnoticed
@@ -61,12 +64,18 @@ func (s *Server) routes() {
 	handle(s, writer, body(post("create-token", "/v1/tokens", "Create a token; its secret is shown this once", 201), maxBody), s.createToken)
 	handle(s, writer, del("revoke-token", "/v1/tokens/{id}", "Revoke a token"), s.revokeToken)
 	handle(s, writer, del("erase-contact", "/v1/contacts/{id}", "Erase a contact everywhere"), s.eraseContact)
+	handle(s, open, body(post("create-session", "/v1/session", "Sign a browser in: a token in, a cookie out", 200), maxSessionBody), s.createSession)
+	handle(s, anybody, get("get-session", "/v1/session", "Who sends this request, and of which account"), s.getSession)
+	handle(s, open, del("end-session", "/v1/session", "Take the cookie back; the token stays"), s.endSession)
 	handle(s, anybody, get("status", "/v1/status", "Freshness, lag and counters"), s.status)
 }
 
 // handle registers an operation for callers with the given access.
 func handle[I, O any](s *Server, a access, op huma.Operation, handler func(context.Context, caller, *I) (*O, error)) {
-	op.Security = []map[string][]string{{"token": {}}}
+	op.Security = []map[string][]string{{"token": {}}, {"session": {}}}
+	if a == open {
+		op.Security = []map[string][]string{{}}
+	}
 	op.Middlewares = huma.Middlewares{s.admit(a)}
 	op.Errors = []int{400, 401, 403, 404, 429, 503}
 	if op.Method != http.MethodGet {

@@ -29,6 +29,8 @@ type segmentAnswer struct {
 	Composed  *Composed `json:"composed,omitempty" doc:"how many partitions have composed this version, until all have"`
 	Freshness Freshness `json:"freshness"`
 	Warnings  []Warning `json:"warnings,omitempty" doc:"in the answer to PUT"`
+
+	Dependants []string `json:"dependants,omitzero" doc:"the segments that stand on it; in the answer to GET"`
 }
 
 // sized tells whether the answer has a size.
@@ -109,11 +111,12 @@ type segmentOutput struct {
 }
 
 func (s *Server) getSegment(_ context.Context, c caller, in *segmentPath) (*segmentOutput, error) {
-	_, seg, err := s.find(c, in.ID)
+	account, seg, err := s.find(c, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	answer, err := s.answerSegment(c.account, seg)
+	answer.Dependants = append([]string{}, account.Dependants(in.ID)...)
 	return &segmentOutput{Status: http.StatusOK, ETag: etag(seg.Version), Body: answer}, err
 }
 

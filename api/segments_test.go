@@ -32,6 +32,12 @@ func TestPutSegment(t *testing.T) {
 	if fmt.Sprint(got["from"], got["where"]) != "map[list:spring] map[clicked:map[last_days:30]]" || got["freshness"].(map[string]any)["position"] != "g.1" {
 		t.Errorf("GET: %v", got)
 	}
+	if fmt.Sprint(got["dependants"]) != "[]" {
+		t.Errorf("dependants of a segment that nothing stands on: %v", got["dependants"])
+	}
+	if base := b.ask("GET", "/v1/segments/base", b.read, "").json(t); fmt.Sprint(base["dependants"]) != "[sub]" {
+		t.Errorf("dependants: %v", base["dependants"])
+	}
 	if named := b.ask("PUT", "/v1/segments/b", b.write, `{"text":"all contacts"}`).json(t); named["name"] != "b" {
 		t.Errorf("without a name: %v", named)
 	}

@@ -70,9 +70,11 @@ const (
 	// A check may bring 10,000 contacts of 200 bytes, and JSON writers that
 	// escape everything beyond ASCII make three bytes out of one.
 	maxCheckBody = 8 << 20
-	maxHeader    = 32 << 10
-	headerWait   = 5 * time.Second
-	idleWait     = 2 * time.Minute
+	// maxSessionBody is for a token and an account, which fit into a header too.
+	maxSessionBody = maxHeader
+	maxHeader      = 32 << 10
+	headerWait     = 5 * time.Second
+	idleWait       = 2 * time.Minute
 	// requestWait is for reading a request, and answerWait for all of it;
 	// streams lift the latter.
 	requestWait = time.Minute
