@@ -23,41 +23,40 @@ func (t *tenant) members(id string) map[string]bool {
 
 func (t *tenant) matching(def segment.Definition) map[string]bool {
 	m := map[string]bool{}
-	for id := range t.contacts {
-		if t.isIn(id, def.From.Kind, def.From.Name) && (def.Where == nil || t.holds(id, def.Where)) {
+	for id, c := range t.contacts {
+		if t.isIn(id, c, def.From.Kind, def.From.Name) && (def.Where == nil || t.holds(id, c, def.Where)) {
 			m[id] = true
 		}
 	}
 	return m
 }
 
-// isIn answers origins and the criterion In alike, for contacts that exist.
-func (t *tenant) isIn(id string, kind segment.Kind, name string) bool {
+// isIn answers origins and the criterion In alike.
+func (t *tenant) isIn(id string, c contact, kind segment.Kind, name string) bool {
 	switch kind {
 	case segment.AllContacts:
 		return true
 	case segment.List:
-		return t.contacts[id].lists[list{"marketing", name}].member
+		return c.lists[list{"marketing", name}].member
 	case segment.Form:
-		return t.contacts[id].lists[list{"form", name}].member
+		return c.lists[list{"form", name}].member
 	case segment.Webinar:
-		return t.contacts[id].lists[list{"webinar", name}].member
+		return c.lists[list{"webinar", name}].member
 	case segment.Segment:
 		return t.members(name)[id]
 	}
 	panic(fmt.Sprintf("naive: kind %d", kind))
 }
 
-// holds says whether a condition is true for a contact that exists.
-func (t *tenant) holds(id string, cond segment.Condition) bool {
-	c := t.contacts[id]
+// holds says whether a condition is true for a contact.
+func (t *tenant) holds(id string, c contact, cond segment.Condition) bool {
 	switch cond := cond.(type) {
 	case segment.All:
-		return !slices.ContainsFunc(cond, func(of segment.Condition) bool { return !t.holds(id, of) })
+		return !slices.ContainsFunc(cond, func(of segment.Condition) bool { return !t.holds(id, c, of) })
 	case segment.Any:
-		return slices.ContainsFunc(cond, func(of segment.Condition) bool { return t.holds(id, of) })
+		return slices.ContainsFunc(cond, func(of segment.Condition) bool { return t.holds(id, c, of) })
 	case segment.Not:
-		return !t.holds(id, cond.Of)
+		return !t.holds(id, c, cond.Of)
 	case segment.OptedIn:
 		return c.consent == optedIn
 	case segment.OptedOut:
@@ -67,7 +66,7 @@ func (t *tenant) holds(id string, cond segment.Condition) bool {
 	case segment.PhoneIn:
 		return c.phone.valid && slices.Contains(cond.Countries, c.phone.country)
 	case segment.In:
-		return t.isIn(id, cond.Kind, cond.Name)
+		return t.isIn(id, c, cond.Kind, cond.Name)
 	case segment.Did:
 		return t.did(c.events, cond)
 	}

@@ -131,6 +131,13 @@ func (r *Result) Matching(account string, def segment.Definition) []string {
 	return sorted(t.matching(def))
 }
 
+// Holds says whether a condition is true for a contact by what is known of it,
+// even if it does not exist; it is then in no segment.
+func (r *Result) Holds(account, id string, cond segment.Condition) bool {
+	t := r.tenants[account]
+	return t != nil && t.holds(id, t.known(id), cond)
+}
+
 // Sendable returns the sorted ids of the members that may be sent to.
 func (r *Result) Sendable(account, id string) []string {
 	t := r.tenants[account]

@@ -16,6 +16,16 @@ func (t *tenant) settle() {
 	}
 }
 
+// known is what is true of a contact that may not exist: then it has no phone.
+func (t *tenant) known(id string) contact {
+	if c, exists := t.contacts[id]; exists || t.said[id] == nil {
+		return c
+	}
+	e := t.said[id]
+	said, _ := e.consent()
+	return contact{consent: said, lists: e.memberships(), events: t.kept(e)}
+}
+
 func (t *tenant) contact(e *evidence, profile claim) contact {
 	said, _ := e.consent()
 	return contact{phone: t.phone(profile), consent: said, lists: e.memberships(), events: t.kept(e)}

@@ -12,6 +12,24 @@ func (p Period) Window(today Date, retentionDays int) (from, to Date, ok bool) {
 	return from, to, from <= to
 }
 
+// Spell is Window seen from a day: on which todays, from the first to the last of
+// them, both included, the window has it. It is not ok when no window ever does,
+// and then first and last mean nothing.
+func (p Period) Spell(day Date, retentionDays int) (first, last Date, ok bool) {
+	first, last = minDate, day+Date(retentionDays)
+	switch p.Kind {
+	case LastDays:
+		last = min(last, day+Date(p.N))
+	case DaysAgo:
+		first, last = day+Date(p.N), min(last, day+Date(p.M))
+	default:
+		if from, to := p.days(day); day < from || day > to { // the same on every today
+			return 0, 0, false
+		}
+	}
+	return first, last, first <= last
+}
+
 // days is Window before kept days are considered.
 func (p Period) days(today Date) (from, to Date) {
 	switch p.Kind {

@@ -47,6 +47,22 @@ func TestWindowIsTheDaysThatArePeriodAndKept(t *testing.T) {
 	})
 }
 
+func TestSpellIsTheTodaysWhoseWindowHasTheDay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const day = Date(20_000)
+		retention := rapid.IntRange(1, 40).Draw(t, "retention")
+		kind := PeriodKind(rapid.Uint8Range(0, uint8(Since)).Draw(t, "kind"))
+		p := periodOf(t, kind, rapid.IntRange(1, 50), rapid.Int32Range(int32(day)-10, int32(day)+10))
+		first, last, ok := p.Spell(day, retention)
+		for today := day - 10; today < day+60; today++ {
+			want := means(p, day, today) && day >= today-Date(retention)
+			if got := ok && first <= today && today <= last; got != want {
+				t.Fatalf("%v, %v kept, seen %v days later: %v, want %v", p, retention, today-day, got, want)
+			}
+		}
+	})
+}
+
 func TestWindowIsOpenToTheRight(t *testing.T) {
 	for _, p := range []Period{{}, {Kind: LastDays, N: 3}, {Kind: Since, From: 20_001}} {
 		if _, to, ok := p.Window(20_000, 730); to != MaxDate || !ok {
