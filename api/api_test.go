@@ -80,6 +80,14 @@ func (f *fakeViews) Check(_ context.Context, account, _ string, contacts []strin
 	return out, f.Freshness(account), nil
 }
 
+func (f *fakeViews) Explain(_ context.Context, account, id, contact string) (Explanation, Freshness, error) {
+	member := slices.Contains(f.contacts, contact)
+	return Explanation{
+		Contact: contact, Segment: id, Known: member, Member: member, Blocked: []string{}, Lapses: "2026-12-21",
+		Origin: Finding{Condition: "all contacts", Holds: true, Parts: []Finding{{Condition: "opted in", Begins: "2026-12-22", Detail: "x"}}},
+	}, f.Freshness(account), nil
+}
+
 func (f *fakeViews) Stream(_ context.Context, account, _ string, q StreamQuery, yield func(string, string) error) (int64, Freshness, error) {
 	f.asked = q
 	if f.streamErr != nil {

@@ -22,6 +22,7 @@ var calls = []struct {
 	{"DELETE", "/v1/segments/new", "", writer, 204},
 	{"POST", "/v1/preview", `{"text":"all contacts"}`, reader, 200},
 	{"POST", "/v1/segments/base/check", `{"contacts":["c1"]}`, reader, 200},
+	{"GET", "/v1/segments/base/explain?contact=c1", "", reader, 200},
 	{"GET", "/v1/segments/base/members", "", reader, 200},
 	{"GET", "/v1/segments/base/recipients", "", reader, 200},
 	{"GET", "/v1/tokens", "", writer, 200},

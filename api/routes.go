@@ -40,6 +40,7 @@ func (s *Server) routes() {
 	handle(s, writer, del("delete-segment", "/v1/segments/{id}", "Delete a segment"), s.deleteSegment)
 	handle(s, reader, unchecked(post("preview", "/v1/preview", "How many a definition would match", 200), maxBody), s.preview)
 	handle(s, reader, unchecked(post("check", "/v1/segments/{id}/check", "Are these contacts members, and sendable?", 200), maxCheckBody), s.check)
+	handle(s, reader, get("explain", "/v1/segments/{id}/explain", "Why is this contact in the segment, or not, and until when?"), s.explain)
 	handle(s, reader, ndjson(get("members", "/v1/segments/{id}/members", "All members, as NDJSON")), s.members)
 	handle(s, reader, ndjson(get("recipients", "/v1/segments/{id}/recipients", "The sendable members, as NDJSON")), s.recipients)
 	handle(s, reader, events(get("sizes", "/v1/sizes", "Sizes now and from now on, as server-sent events")), s.sizes)

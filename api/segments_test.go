@@ -193,6 +193,36 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestExplain(t *testing.T) {
+	b := newBench(t)
+	got := b.ask("GET", "/v1/segments/base/explain?contact=c1", b.read, "")
+	want := `{"contact":"c1","segment":"base","known":true,"member":true,"sendable":false,"blocked":[],"lapses":"2026-12-21",` +
+		`"origin":{"condition":"all contacts","holds":true,"parts":[{"condition":"opted in","holds":false,"begins":"2026-12-22","detail":"x"}]},` +
+		`"freshness":`
+	if got.status != 200 || !strings.HasPrefix(got.body, want) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	for path, problem := range map[string]string{
+		"base/explain":                                     "invalid",
+		"base/explain?contact=":                            "invalid",
+		"base/explain?contact=%ff":                         "invalid",
+		"base/explain?contact=" + strings.Repeat("x", 201): "invalid",
+		"base/explain?contact=secret-contact&x=1":          "invalid",
+		"none/explain?contact=secret-contact":              "not-found",
+	} {
+		if got := b.ask("GET", "/v1/segments/"+path, b.read, ""); got.problem() != problem || strings.Contains(got.body, "secret-contact") {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+	b.views.stale = true
+	if got := b.ask("GET", "/v1/segments/base/explain?contact=c1", b.read, ""); got.problem() != "not-fresh" {
+		t.Errorf("not fresh: %d %s", got.status, got.body)
+	}
+	if got := b.ask("GET", "/v1/segments/base/explain?contact=c1&stale=allow", b.read, ""); got.status != 200 || !strings.Contains(got.body, `"fresh":false`) {
+		t.Errorf("stale allowed: %d %s", got.status, got.body)
+	}
+}
+
 func manyContacts(n int, id string) string {
 	return `{"contacts":["` + strings.Repeat(id+`","`, n-1) + id + `"]}`
 }

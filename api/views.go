@@ -23,6 +23,9 @@ type Views interface {
 	// Check answers for each contact, in their order.
 	Check(ctx context.Context, account, segment string, contacts []string) ([]Membership, Freshness, error)
 
+	// Explain tells how each condition of the segment turns out for a contact.
+	Explain(ctx context.Context, account, segment, contact string) (Explanation, Freshness, error)
+
 	// Stream calls yield with each contact once, and with the cursor from which
 	// a later call goes on after that contact. It stops at yield's first error,
 	// and returns it. The count is of the contacts yielded, and the freshness
@@ -62,6 +65,8 @@ type (
 	Watch           = pipeline.Watch
 	Warning         = pipeline.Warning
 	Membership      = pipeline.Membership
+	Explanation     = pipeline.Explanation
+	Finding         = pipeline.Finding
 	StreamQuery     = pipeline.StreamQuery
 	Preview         = pipeline.Preview
 	Step            = pipeline.Step

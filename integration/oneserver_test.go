@@ -178,6 +178,8 @@ func testCommandLine(t *testing.T, c *cluster, p *process) {
 		t.Errorf("30 contacts are listed as %q", lines)
 	}
 	run(token, 0, "not_member, not_opted_in", "check", "in", "c-1", "c-20")
+	run(token, 0, "c-20 is not in in, not sendable: not_member, not_opted_in", "segment", "explain", "in", "c-20")
+	run(token, 0, "opted in since 20", "segment", "explain", "in", "c-1")
 	run(token, 0, "20 members, 20 with a valid phone, 0 opted in, 0 sendable", "segment", "preview", "all contacts where not opted in and phone in US")
 	run(token, 1, "  all contacts where opted up\n                           ^", "segment", "preview", "all contacts where opted up")
 	run(token, 1, "^", "segment", "put", "bad", "all contacts where clicked in last 0 days")

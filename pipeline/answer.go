@@ -66,6 +66,38 @@ type StreamQuery struct {
 	SendableOnly  bool
 }
 
+// Explanation says why a contact is in a segment, or is not.
+type Explanation struct {
+	Contact  string   `json:"contact"`
+	Segment  string   `json:"segment"`
+	Known    bool     `json:"known" doc:"there is such a contact; what was said of one that there is not is told all the same"`
+	Member   bool     `json:"member"`
+	Sendable bool     `json:"sendable" doc:"a member with a valid phone, opted in and not opted out"`
+	Blocked  []string `json:"blocked" enum:"not_member,invalid_phone,not_opted_in,opted_out" doc:"why it is not sendable"`
+	Lapses   string   `json:"lapses,omitempty" doc:"of a member: the first day of the account on which it no longer is one if nothing else is recorded"`
+	Begins   string   `json:"begins,omitempty" doc:"of somebody else: the first day on which it is one if nothing else is recorded"`
+	Origin   Finding  `json:"origin"`
+	Where    *Finding `json:"where,omitempty" doc:"absent if the segment is everybody in its origin"`
+}
+
+// Finding is how a condition turned out for a contact.
+type Finding struct {
+	Condition string    `json:"condition" doc:"in the text form"`
+	Holds     bool      `json:"holds"`
+	Lapses    string    `json:"lapses,omitempty" doc:"if it holds: the first day of the account on which it does not if nothing else is recorded; absent: it stays so"`
+	Begins    string    `json:"begins,omitempty" doc:"if it does not hold: the first day on which it does if nothing else is recorded; absent: it stays so"`
+	Detail    string    `json:"detail,omitempty" doc:"what counts, in words"`
+	Parts     []Finding `json:"parts,omitempty" doc:"the conditions in it; of a segment its origin and condition, the first time that it is named"`
+
+	when timeline
+}
+
+// settled tells what the timeline says.
+func (f Finding) settled() Finding {
+	f.Holds, f.Lapses, f.Begins = f.when.holds, f.when.ends(), f.when.begins()
+	return f
+}
+
 // Preview is the answer about a definition that is not stored.
 type Preview struct {
 	Size   int64    `json:"size"`

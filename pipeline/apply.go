@@ -81,10 +81,11 @@ func (a *account) apply(op *bitmaps.Op) {
 	case bitmaps.OpFacts:
 		a.applyFacts(op)
 	case bitmaps.OpConsent:
+		p, contact := a.restoredAt(op.Number)
 		if a.state.follows {
+			p.said[contact] = op.Time
 			return
 		}
-		p, contact := a.restoredAt(op.Number)
 		p.register[contact].Consent, p.register[contact].OptedOut = op.Time, op.Flag
 		a.dirty(chunkOf(bitmaps.Registers, op.Number))
 	case bitmaps.OpVersion:

@@ -29,6 +29,9 @@ func (h *harness) compare(accounts []naive.Account, want *naive.Result, processe
 				p.compareAnswers(a.ID, id, a.Segments[id], expected, want.Sendable(a.ID, id))
 			}
 		}
+		for _, p := range processes {
+			h.compareExplained(a, want, p)
+		}
 	}
 	h.compareOutcomes(want)
 	h.compareReplays()

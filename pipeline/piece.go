@@ -21,6 +21,7 @@ type piece struct {
 	lists    map[uint32]*listPiece // by list number
 	members  columns
 	sendable column     // contacts that can be sent to; only of a state that follows
+	said     []int64    // when consent was last said, Unix ms; likewise
 	counts   [][]uint32 // by counter of the plan, then contact
 	firsts   []firsts   // by counter of the plan; only where days of messages are counted
 
@@ -75,6 +76,9 @@ func (p *piece) firstOf(counter int32, day segment.Date, contact uint32) bool {
 func (p *piece) grow(contacts int) {
 	for len(p.contacts) < contacts {
 		p.contacts = append(p.contacts, contact{})
+	}
+	for p.account.state.follows && len(p.said) < contacts {
+		p.said = append(p.said, 0)
 	}
 	for !p.account.state.follows && len(p.register) < contacts {
 		p.register = append(p.register, bitmaps.Register{})

@@ -31,9 +31,11 @@ func (v *View) Preview(ctx context.Context, account string, def segment.Definiti
 	parts := make([]tally, len(v.replicas))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, r := range v.replicas {
-		g.Go(func() (err error) {
-			parts[i], err = r.preview(ctx, known, steps, day)
-			return err
+		g.Go(func() error {
+			return r.retrying(ctx, func() (err error) {
+				parts[i], err = r.preview(ctx, known, steps, day)
+				return err
+			})
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -94,31 +96,32 @@ func sum(parts []tally, steps int) (total tally, onDay bool) {
 }
 
 const (
-	previewTries = 100
-	previewPause = 5 * time.Millisecond
+	readTries = 100
+	readPause = 5 * time.Millisecond
 )
 
-// preview counts in one partition. Events are read from Redis; where that is
-// ahead of the replica, the replica gets time to follow.
-func (r *replica) preview(ctx context.Context, def *catalog.Account, steps []funnelStep, day segment.Date) (t tally, err error) {
-	for range previewTries {
-		t, err = r.tryPreview(ctx, def, steps, day)
+// retrying does what reads events from Redis; where that is ahead of the
+// replica, the replica gets time to follow.
+func (r *replica) retrying(ctx context.Context, try func() error) (err error) {
+	for range readTries {
+		err = try()
 		if errors.Is(err, bitmaps.ErrDamaged) {
 			r.damaged(ctx, err)
 		}
 		if !errors.Is(err, errBehind) {
-			return t, err
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return t, ctx.Err()
-		case <-time.After(previewPause):
+			return ctx.Err()
+		case <-time.After(readPause):
 		}
 	}
-	return t, err
+	return err
 }
 
-func (r *replica) tryPreview(ctx context.Context, def *catalog.Account, steps []funnelStep, day segment.Date) (tally, error) {
+// preview counts in one partition.
+func (r *replica) preview(ctx context.Context, def *catalog.Account, steps []funnelStep, day segment.Date) (tally, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	t := tally{steps: make([]int64, len(steps)), onDay: true}

@@ -186,7 +186,11 @@ func (a *account) readRegisters(f bitmaps.Field, value []byte) error {
 	registers, err := bitmaps.DecodeRegisters(value)
 	for i, r := range registers {
 		p, contact := a.restoredAt(f.N[0]*bitmaps.ChunkSize + uint32(i))
-		p.register[contact] = r
+		if a.state.follows {
+			p.said[contact] = r.Consent
+		} else {
+			p.register[contact] = r
+		}
 	}
 	return err
 }

@@ -63,6 +63,15 @@ func (f *fakeViews) Check(_ context.Context, _, _ string, asked []string) (answe
 	return answers, f.Freshness(""), nil
 }
 
+func (f *fakeViews) Explain(_ context.Context, _, id, contact string) (api.Explanation, api.Freshness, error) {
+	e := api.Explanation{Contact: contact, Segment: id, Known: slices.Contains(contacts, contact), Blocked: []string{"not_member"}, Begins: "2026-12-21"}
+	e.Origin = api.Finding{Condition: "all contacts", Holds: true}
+	e.Where = &api.Finding{Condition: "not clicked in last 3 days", Begins: "2026-12-21", Parts: []api.Finding{
+		{Condition: "clicked in last 3 days", Holds: true, Lapses: "2026-12-21", Detail: "on 1 day in the period, 2026-12-17"},
+	}}
+	return e, f.Freshness(""), nil
+}
+
 func (f *fakeViews) Stream(_ context.Context, _, _ string, q api.StreamQuery, yield func(string, string) error) (int64, api.Freshness, error) {
 	if q.Cursor == "gone" {
 		return 0, api.Freshness{}, api.ErrCursorGone
@@ -249,6 +258,25 @@ func TestCutOffList(t *testing.T) {
 	}
 }
 
+func TestExplain(t *testing.T) {
+	b := newBench(t)
+	b.run("segment", "put", "a", "all contacts")
+	want := `c1 is not in a before 2026-12-21, not sendable: not_member
+HOLDS  CHANGES     CONDITION                   DETAIL
+yes    -           all contacts                
+no     2026-12-21  not clicked in last 3 days  
+yes    2026-12-21    clicked in last 3 days    on 1 day in the period, 2026-12-17
+`
+	if got := b.expect("", "segment", "explain", "a", "c1"); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	b.expect("there is no contact x/?&", "segment", "explain", "a", "x/?&")
+	b.expect(`"condition":"all contacts"`, "segment", "explain", "a", "c1", "--json")
+	b.views.stale = true
+	b.expectError("behind", "segment", "explain", "a", "c1")
+	b.expect("c1 is not in a", "segment", "explain", "a", "c1", "--allow-stale")
+}
+
 func TestCheckAndErase(t *testing.T) {
 	b := newBench(t)
 	b.run("segment", "put", "a", "all contacts")
@@ -257,6 +285,7 @@ func TestCheckAndErase(t *testing.T) {
 		t.Errorf("check:\n%s", out)
 	}
 	b.expect("", "erase", "x/../y ?#")
+	b.expectError(`no segment "none"`, "segment", "explain", "none", "c1")
 	if got := <-b.eraser; got != "demo x/../y ?#" {
 		t.Errorf("erased %q", got)
 	}

@@ -18,6 +18,7 @@ type segmentCmd struct {
 	Size       segmentSizeCmd       `cmd:"" help:"Print how many are in a segment."`
 	Members    segmentMembersCmd    `cmd:"" help:"Print all members, one to a line."`
 	Recipients segmentRecipientsCmd `cmd:"" help:"Print the sendable members, one to a line."`
+	Explain    segmentExplainCmd    `cmd:"" help:"Tell why a contact is in a segment, or is not, and until when."`
 	Preview    segmentPreviewCmd    `cmd:"" help:"Count what a definition would match, without storing it."`
 	Format     segmentFormatCmd     `cmd:"" help:"Print a definition as it is written here, or its JSON form. Takes no server."`
 }
