@@ -10,16 +10,31 @@ N ?= 1000
 FRESH ?= true
 KILLS ?= 200
 
+# The page is built where there is Node; a program without it says how.
+NPM := $(shell command -v npm 2>/dev/null)
+PAGE := $(if $(NPM),web)
+
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint fmt simulate mutate long kept backfill soak fuzz bench
+.PHONY: help build web web-test run test lint fmt simulate mutate long kept backfill soak fuzz bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build bin/rollcall
+build: $(PAGE) ## build bin/rollcall
 	$(GO) build -trimpath -o bin/rollcall ./cmd/rollcall
 
-run: ## run everything in one process, with demo data: http://127.0.0.1:8080
+web: web/served/dist/index.html ## build the page, which the binary embeds; needs Node 20.19 or later
+
+web-test: web/node_modules/.package-lock.json ## check the page's types, and test its logic
+	npm --prefix web test --silent
+
+web/served/dist/index.html: web/node_modules/.package-lock.json $(shell find web/src web/*.html web/*.ts web/tsconfig.json)
+	npm --prefix web run build --silent
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	npm --prefix web ci --silent --no-audit --no-fund
+
+run: $(PAGE) ## run everything in one process, with demo data: http://127.0.0.1:8080
 	$(GO) run ./cmd/rollcall serve --embedded --demo
 
 # Packages are tested one after another: several start a Kafka broker, and two
@@ -27,7 +42,7 @@ run: ## run everything in one process, with demo data: http://127.0.0.1:8080
 # The tests from outside run without the race detector, which sees nothing of
 # other processes.
 # The last lines say which real servers they had, and which they missed.
-test: lint ## check and test everything; ROLLCALL_REQUIRE_SERVERS=1 fails where a server is missing
+test: lint $(if $(NPM),web-test) ## check and test everything; ROLLCALL_REQUIRE_SERVERS=1 fails where a server is missing
 	$(GO) build $(RACE) ./...
 	@servers=$$(mktemp) && trap 'rm -f "$$servers"' EXIT; \
 	export ROLLCALL_SERVERS_LOG=$$servers; \

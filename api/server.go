@@ -113,7 +113,7 @@ func New(c Config) (*Server, error) {
 		c.Ready = func() []string { return nil }
 	}
 	if c.Page == nil {
-		c.Page = http.HandlerFunc(notFound)
+		c.Page = http.HandlerFunc(NotFound)
 	}
 	m, err := newMetrics(c.Registry)
 	if err != nil {
@@ -201,7 +201,8 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	json.NewEncoder(w).Encode(map[string]any{"ready": len(missing) == 0, "missing": missing})
 }
 
-func notFound(w http.ResponseWriter, _ *http.Request) {
+// NotFound answers paths that there are not.
+func NotFound(w http.ResponseWriter, _ *http.Request) {
 	problem("not-found", "there is no such path; /openapi.json lists them").write(w)
 }
 
@@ -217,7 +218,7 @@ func unmatched(mux *http.ServeMux) http.Handler {
 			}
 		}
 		if len(w.Header()["Allow"]) == 0 {
-			notFound(w, r)
+			NotFound(w, r)
 			return
 		}
 		problem("method-not-allowed", "%s is not for this path", r.Method).write(w)

@@ -1,0 +1,26 @@
+import { useEffect, useState } from "preact/hooks";
+import { asProblem, isAbort, type Problem } from "../api/http.ts";
+
+/** Loaded is an answer on its way, or what became of it. While it is asked for again the last one stays. */
+export interface Loaded<T> {
+  value?: T;
+  problem?: Problem;
+  loading: boolean;
+  reload: () => void;
+}
+
+/** useLoaded asks when it is first used and whenever one of the inputs changes. */
+export function useLoaded<T>(load: (signal: AbortSignal) => Promise<T>, inputs: unknown[]): Loaded<T> {
+  const [state, setState] = useState<{ value?: T; problem?: Problem; loading: boolean }>({ loading: true });
+  const [again, setAgain] = useState(0);
+  useEffect(() => {
+    const stop = new AbortController();
+    setState(({ problem: _, ...before }) => ({ ...before, loading: true }));
+    load(stop.signal).then(
+      (value) => stop.signal.aborted || setState({ value, loading: false }),
+      (e) => stop.signal.aborted || isAbort(e) || setState((before) => ({ ...before, problem: asProblem(e), loading: false })),
+    );
+    return () => stop.abort();
+  }, [...inputs, again]);
+  return { ...state, reload: () => setAgain((n) => n + 1) };
+}
