@@ -95,7 +95,8 @@ var imports = map[string][]string{
 	"rollcall/pipeline/catalog":     {"rollcall/pipeline/segment"},
 	"rollcall/pipeline/naive":       {"rollcall/pipeline/segment"}, // the oracle shares no code with what it judges
 	"rollcall/pipeline/history":     {"rollcall/pipeline/naive", "rollcall/pipeline/segment"},
-	"rollcall/api":                  {"rollcall/pipeline", "rollcall/pipeline/catalog", "rollcall/pipeline/segment"},
+	"rollcall/pipeline/imports":     {"rollcall/consumers", "rollcall/pipeline", "rollcall/pipeline/catalog", "rollcall/pipeline/segment"},
+	"rollcall/api":                  {"rollcall/pipeline", "rollcall/pipeline/catalog", "rollcall/pipeline/imports", "rollcall/pipeline/segment"},
 }
 
 func TestImports(t *testing.T) {

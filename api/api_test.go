@@ -167,6 +167,7 @@ type bench struct {
 	views   *fakeViews
 	eraser  *fakeEraser
 	letters fakeLetters
+	records fakeRecords
 	catalog *catalog.Catalog
 	log     *catalog.Log
 	logged  *bytes.Buffer
@@ -186,7 +187,7 @@ func newBench(t *testing.T, configure ...func(*Config)) *bench {
 	t.Cleanup(func() { stop(); running.Wait() })
 
 	config := Config{
-		Catalog: c, Definitions: b.log, Views: b.views, Eraser: b.eraser, Verifier: &fakeVerifier{}, Letters: &b.letters,
+		Catalog: c, Definitions: b.log, Views: b.views, Eraser: b.eraser, Verifier: &fakeVerifier{}, Letters: &b.letters, Records: &b.records,
 		Registry:      prometheus.NewRegistry(),
 		OperatorToken: operatorToken, ComposeWait: 50 * time.Millisecond, KeepAlive: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(b.logged, nil)),

@@ -160,8 +160,11 @@ func bodyFits(r *http.Request, limit int64) *Problem {
 
 // limiterOf is what limits an operation.
 func (s *Server) limiterOf(op *huma.Operation) *limiter {
-	if op.Metadata[streaming] != nil {
+	switch {
+	case op.Metadata[streaming] != nil:
 		return s.streams
+	case op.Metadata[importing] != nil:
+		return s.imports
 	}
 	return s.requests
 }

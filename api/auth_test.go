@@ -29,6 +29,7 @@ var calls = []struct {
 	{"POST", "/v1/tokens", `{"scope":"read"}`, writer, 201},
 	{"DELETE", "/v1/tokens/spare", "", writer, 204},
 	{"DELETE", "/v1/contacts/c1", "", writer, 204},
+	{"POST", "/v1/imports/contacts", "", writer, 415}, // for want of a file
 	{"GET", "/v1/status", "", anybody, 200},
 	{"GET", "/v1/session", "", anybody, 200},
 	{"POST", "/v1/session", `{}`, open, 401},

@@ -16,6 +16,7 @@ type metrics struct {
 	open     prometheus.Gauge
 	streams  prometheus.Gauge
 	limited  prometheus.Gauge
+	imports  prometheus.Gauge
 	refused  *prometheus.CounterVec
 }
 
@@ -37,11 +38,14 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 		limited: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "rollcall_api_requests", Help: "Requests to the API under way, without streams.",
 		}),
+		imports: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "rollcall_imports", Help: "Imports of files under way.",
+		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_refused_total", Help: "What was refused, and by whose limit: the account's or the server's.",
 		}, []string{"what", "limit"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.open, m.streams, m.limited, m.refused} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.open, m.streams, m.limited, m.imports, m.refused} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}

@@ -29,6 +29,8 @@ type Problem struct {
 	Composed  *Composed  `json:"composed,omitempty" doc:"how far the segment is"`
 	Freshness *Freshness `json:"freshness,omitempty"`
 
+	Import *ImportReport `json:"import,omitempty" doc:"how far an import came that ended early"`
+
 	retryAfter time.Duration
 }
 

@@ -41,7 +41,7 @@ var kinds = map[string]problemKind{
 	"too-large": {413, "The body is too large",
 		"The detail names the limit. A check takes up to 10,000 contacts: send several."},
 	"unsupported-media-type": {415, "The body is of another type",
-		"Send Content-Type: application/json."},
+		"Send Content-Type: application/json, or text/csv with a file to import."},
 	"misdirected": {421, "The request names another host",
 		"A server without tokens answers on loopback names only (localhost, 127.0.0.1, [::1]), so that no web page can reach it under a name of its own."},
 	"invalid": {422, "Something in the request is not right",

@@ -11,12 +11,12 @@ import (
 // description is of the whole API.
 var description = fmt.Sprintf("Live audience segments for SMS. Errors are RFC 9457 problems; their types are documented under "+problemsPath+`.
 
-Limits: a body has at most %d bytes, that of a check %d, and headers %d; headers take at most %v to arrive, a body %v. `+
-	`An account has at most %d other requests than streams under way, a process %d. `+
+Limits: a body has at most %d bytes, that of a check %d, a file %d, and headers %d; headers take at most %v to arrive, a body %v. `+
+	`An account has at most %d other requests than streams under way, a process %d; of imports %d and %d. `+
 	`Streams are limited too, for the account and the process (rollcall serve --help says how many), `+
 	`and one whose reader doesn't read for %v is cut off. `+
 	`What an account has too much of is answered 429, what the process has too much of 503, each with Retry-After.`,
-	maxBody, maxCheckBody, maxHeader, headerWait, requestWait, requestLimit.PerAccount, requestLimit.All, writeWait)
+	maxBody, maxCheckBody, maxImport, maxHeader, headerWait, requestWait, requestLimit.PerAccount, requestLimit.All, importLimit.PerAccount, importLimit.All, writeWait)
 
 // describe is the frame of the OpenAPI document.
 func describe(version string) huma.Config {
@@ -64,6 +64,7 @@ func (s *Server) routes() {
 	handle(s, writer, get("list-tokens", "/v1/tokens", "The account's tokens, without their secrets"), s.listTokens)
 	handle(s, writer, body(post("create-token", "/v1/tokens", "Create a token; its secret is shown this once", 201), maxBody), s.createToken)
 	handle(s, writer, del("revoke-token", "/v1/tokens/{id}", "Revoke a token"), s.revokeToken)
+	handle(s, writer, csvFile(post("import", "/v1/imports/{what}", "Write the rows of a CSV file as records: contacts, consent or a list", 200)), s.importFile)
 	handle(s, writer, del("erase-contact", "/v1/contacts/{id}", "Erase a contact everywhere"), s.eraseContact)
 	handle(s, open, body(post("create-session", "/v1/session", "Sign a browser in: a token in, a cookie out", 200), maxSessionBody), s.createSession)
 	handle(s, anybody, get("get-session", "/v1/session", "Who sends this request, and of which account"), s.getSession)
@@ -151,6 +152,9 @@ func events(op huma.Operation) huma.Operation {
 
 // streaming marks operations that are limited as streams.
 const streaming = "streaming"
+
+// importing marks those that are limited as imports.
+const importing = "importing"
 
 func streams(op huma.Operation, contentType, description string) huma.Operation {
 	op.Metadata = map[string]any{streaming: true}

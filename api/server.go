@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"rollcall/pipeline/catalog"
+	"rollcall/pipeline/imports"
 )
 
 // Config is what a Server needs. Fields without a default are required.
@@ -31,6 +32,7 @@ type Config struct {
 	Eraser      Eraser
 	Verifier    Verifier
 	Letters     Letters
+	Records     imports.Writer       // takes what imports write
 	Registry    *prometheus.Registry // takes the server's metrics; shown at /metrics
 
 	// Ready names what is missing before the process is ready; none: it is.
@@ -95,6 +97,7 @@ type Server struct {
 
 	streams  *limiter
 	requests *limiter
+	imports  *limiter
 
 	verifying sync.Mutex // held while a verification is under way
 
@@ -122,6 +125,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{Config: c}
 	s.streams = newLimiter(c.Streams, "streams", m.streams, m.refused)
 	s.requests = newLimiter(requestLimit, "requests", m.limited, m.refused)
+	s.imports = newLimiter(importLimit, "imports", m.imports, m.refused)
 	s.draining, s.drain = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	s.api = humago.New(mux, describe(c.Version))

@@ -260,7 +260,8 @@ func (n *Node) serveAPI(ctx context.Context, g *errgroup.Group) error {
 	server, err := api.New(api.Config{
 		Catalog: n.catalog, Definitions: n.log, Views: status{n.view, n}, Eraser: n.kafka, Registry: n.registry,
 		Ready: n.Missing, OperatorToken: n.cfg.OperatorToken, Tokenless: n.cfg.Tokenless, Version: n.cfg.Version,
-		Streams: n.cfg.Streams, Page: web.Handler(http.HandlerFunc(api.NotFound)), Verifier: n.verifier(), Letters: pipeline.NewLetters(n.kafka, n.kafka.Watermarks, n.kafka.partitions),
+		Streams: n.cfg.Streams, Page: web.Handler(http.HandlerFunc(api.NotFound)), Verifier: n.verifier(), Records: n.kafka,
+		Letters: pipeline.NewLetters(n.kafka, n.kafka.Watermarks, n.kafka.partitions),
 	})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -50,21 +51,30 @@ func call[T any](s *session, method, path string, body any, human func(T)) error
 		return err
 	}
 	defer response.Body.Close()
+	var answer T
+	if err := s.answer(response, &answer); err != nil || s.JSON {
+		return err
+	}
+	human(answer)
+	return nil
+}
+
+// answer reads an answer, and prints it as it is if that is asked for.
+func (s *session) answer(response *http.Response, v any) error {
 	data, err := io.ReadAll(response.Body)
 	if err != nil {
 		return fmt.Errorf("read the answer of %s: %w", s.Server, err)
 	}
 	if s.JSON {
-		_, err := s.stdout.Write(data)
-		return err
+		if _, err := s.stdout.Write(data); err != nil {
+			return err
+		}
 	}
-	var answer T
 	if len(data) > 0 {
-		if err := json.Unmarshal(data, &answer); err != nil {
+		if err := json.Unmarshal(data, v); err != nil {
 			return fmt.Errorf("the answer of %s is not what was expected: %w", s.Server, err)
 		}
 	}
-	human(answer)
 	return nil
 }
 
@@ -86,8 +96,8 @@ func (s *session) send(method, path string, body any) (*http.Response, error) {
 }
 
 func (s *session) request(method, path string, body any) (*http.Request, error) {
-	var reader io.Reader
-	if body != nil {
+	reader, ready := body.(io.Reader)
+	if body != nil && !ready {
 		data, err := json.Marshal(body)
 		if err != nil {
 			return nil, err
@@ -97,6 +107,11 @@ func (s *session) request(method, path string, body any) (*http.Request, error) 
 	request, err := http.NewRequestWithContext(s.ctx, method, strings.TrimRight(s.Server, "/")+path, reader)
 	if err != nil {
 		return nil, fmt.Errorf("--server: %w", err)
+	}
+	if file, ok := body.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			request.ContentLength = info.Size() // so that one that is too large is refused before it is sent
+		}
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")

@@ -24,6 +24,7 @@ type cli struct {
 	Check    checkCmd    `cmd:"" help:"Are these contacts in a segment, and sendable?"`
 	Tokens   tokenCmd    `cmd:"" name:"token" help:"Tokens of the account."`
 	Letters  lettersCmd  `cmd:"" name:"dead-letters" help:"Records that could not be read (takes the operator's token)."`
+	Import   importCmd   `cmd:"" help:"Write the rows of a CSV file as records: contacts, consent, a list."`
 	Erase    eraseCmd    `cmd:"" help:"Erase a contact everywhere."`
 	Generate generateCmd `cmd:"" help:"Write realistic records to Kafka, for demos and load."`
 	Verify   verifyCmd   `cmd:"" help:"Recompute from the log what the state should be, and print what differs (takes the operator's token)."`

@@ -151,6 +151,7 @@ type bench struct {
 	views  *fakeViews
 	eraser fakeEraser
 	log    *catalog.Log
+	kafka  *fakeRecords
 	url    string
 }
 
@@ -165,9 +166,9 @@ func newBench(t *testing.T) *bench {
 	if _, err := log.Put(ctx, catalog.PutAccount{Account: "demo", Timezone: "UTC", RetentionDays: 730}); err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, views: &fakeViews{catalog: c, watches: make(chan []api.SegmentSize)}, eraser: make(fakeEraser, 9), log: log}
+	b := &bench{t: t, views: &fakeViews{catalog: c, watches: make(chan []api.SegmentSize)}, eraser: make(fakeEraser, 9), log: log, kafka: &fakeRecords{}}
 	server, err := api.New(api.Config{
-		Catalog: c, Definitions: log, Views: b.views, Eraser: b.eraser, Registry: prometheus.NewRegistry(),
+		Catalog: c, Definitions: log, Views: b.views, Eraser: b.eraser, Records: b.kafka, Registry: prometheus.NewRegistry(),
 		OperatorToken: "op", Tokenless: true, Version: "v1",
 	})
 	if err != nil {
