@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,9 +32,12 @@ type fakeViews struct {
 	composed  bool // whether each segment is composed as soon as it is stored
 	catalog   *catalog.Catalog
 	contacts  []string
-	staleAt   int   // Stream stops being fresh after so many; 0: never
-	streamErr error // what Stream fails with before its first contact
+	staleAt   int          // Stream stops being fresh after so many; 0: never
+	streamErr error        // what Stream fails with before its first contact
+	looked    atomic.Int64 // contacts by Stream
+	lists     []string     // that records have mentioned
 	asked     StreamQuery
+	askedOf   segment.Origin
 	watches   chan []SegmentSize
 }
 
@@ -61,7 +65,7 @@ func (f *fakeViews) Size(account, id string) Size {
 }
 
 func (f *fakeViews) Warnings(_ string, def segment.Definition) []Warning {
-	if def.From.Kind != segment.List {
+	if def.From.Kind != segment.List || slices.Contains(f.lists, def.From.Name) {
 		return nil
 	}
 	return []Warning{{Kind: "list", Name: def.From.Name, Nearest: "x", Message: "never seen"}}
@@ -88,22 +92,25 @@ func (f *fakeViews) Explain(_ context.Context, account, id, contact string) (Exp
 	}, f.Freshness(account), nil
 }
 
-func (f *fakeViews) Stream(_ context.Context, account, _ string, q StreamQuery, yield func(string, string) error) (int64, Freshness, error) {
-	f.asked = q
+// Stream yields two contacts at a time.
+func (f *fakeViews) Stream(_ context.Context, account string, of segment.Origin, q StreamQuery, yield func([]string, string) error) (int64, Freshness, error) {
+	f.asked, f.askedOf = q, of
 	if f.streamErr != nil {
 		return 0, Freshness{}, f.streamErr
 	}
-	for i, c := range f.contacts {
-		if err := yield(c, "after-"+c); err != nil {
+	i := 0
+	for batch := range slices.Chunk(f.contacts, 2) {
+		f.looked.Add(int64(len(batch)))
+		if err := yield(batch, "after-"+batch[len(batch)-1]); err != nil {
 			return int64(i), Freshness{}, err
 		}
-		if i+1 == f.staleAt {
+		if i += len(batch); i == f.staleAt {
 			f.mu.Lock()
 			f.stale = true
 			f.mu.Unlock()
 		}
 	}
-	return int64(len(f.contacts)), f.Freshness(account), nil
+	return int64(i), f.Freshness(account), nil
 }
 
 func (f *fakeViews) Preview(_ context.Context, account string, _ segment.Definition) (Preview, Freshness, error) {

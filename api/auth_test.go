@@ -25,6 +25,7 @@ var calls = []struct {
 	{"GET", "/v1/segments/base/explain?contact=c1", "", reader, 200},
 	{"GET", "/v1/segments/base/members", "", reader, 200},
 	{"GET", "/v1/segments/base/recipients", "", reader, 200},
+	{"GET", "/v1/lists/marketing/spring/recipients", "", reader, 200},
 	{"GET", "/v1/tokens", "", writer, 200},
 	{"POST", "/v1/tokens", `{"scope":"read"}`, writer, 201},
 	{"DELETE", "/v1/tokens/spare", "", writer, 204},
@@ -69,6 +70,7 @@ func TestEveryOperationIsCalled(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	b := newBench(t)
+	b.views.lists = []string{"spring"}
 	spare := catalog.PutToken{Account: "acme", ID: "spare", Scope: catalog.Read, SHA256: make([]byte, 32)}
 	b.put(spare)
 	b.put(catalog.StartRebuild{ID: "r-1"})

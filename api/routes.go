@@ -43,6 +43,7 @@ func (s *Server) routes() {
 	handle(s, reader, get("explain", "/v1/segments/{id}/explain", "Why is this contact in the segment, or not, and until when?"), s.explain)
 	handle(s, reader, ndjson(get("members", "/v1/segments/{id}/members", "All members, as NDJSON")), s.members)
 	handle(s, reader, ndjson(get("recipients", "/v1/segments/{id}/recipients", "The sendable members, as NDJSON")), s.recipients)
+	handle(s, reader, ndjson(get("list-recipients", "/v1/lists/{kind}/{id}/recipients", "Whom on a marketing list can be sent to, as NDJSON")), s.listRecipients)
 	handle(s, reader, events(get("sizes", "/v1/sizes", "Sizes now and from now on, as server-sent events")), s.sizes)
 
 	handle(s, operator, get("list-accounts", "/v1/accounts", "All accounts by id"), s.listAccounts)
@@ -137,7 +138,10 @@ func unchecked(op huma.Operation, limit int64) huma.Operation {
 
 func ndjson(op huma.Operation) huma.Operation {
 	return streams(op, "application/x-ndjson", `Lines {"contact": "..."}, some with a "cursor" from which to go on. `+
-		`The last line is {"end": {"count", "cursor", "freshness"}}: without it the list is cut off.`)
+		`The last line is {"end": {"count", "cursor", "freshness"}}: without it the list is cut off, and what came after its last cursor comes again. `+
+		`Contacts are looked at in batches of at most 500, each right before it is handed to the connection: `+
+		`nobody is in a batch who was no longer a member, or sendable, by then. `+
+		`Who is a member from beginning to end is in the list once, also if it was cut off and gone on with; who comes or goes meanwhile, at most once.`)
 }
 
 func verification(op huma.Operation) huma.Operation {

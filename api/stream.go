@@ -1,7 +1,7 @@
 package api
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,13 +13,13 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"rollcall/pipeline/segment"
 )
 
 const (
 	// maxSlices is how many workers may share a list.
 	maxSlices = 4096
-	// cursorEvery is how many lines of a list are sent between cursors.
-	cursorEvery = 1000
 	// freshEvery is how long a list goes on before it looks again whether it
 	// is fresh, and may be sent at all.
 	freshEvery = time.Second
@@ -29,33 +29,43 @@ const (
 var errStale = errors.New("the list is no longer fresh")
 
 type streamInput struct {
-	ID     string    `path:"id"`
+	ID string `path:"id"`
+	PartInput
+}
+
+// PartInput is which part of a list is asked for, and how.
+type PartInput struct {
 	Stale  staleness `query:"stale" enum:"allow" doc:"allow: answer even if the state is behind"`
 	Slice  string    `query:"slice" doc:"which part of how many, such as 2/8; contacts are divided by hash" example:"2/8"`
 	Cursor string    `query:"cursor" doc:"go on after it"`
 }
 
 func (s *Server) members(_ context.Context, c caller, in *streamInput) (*huma.StreamResponse, error) {
-	return s.list(c, in, false)
+	return s.segmentList(c, in, false)
 }
 
 func (s *Server) recipients(_ context.Context, c caller, in *streamInput) (*huma.StreamResponse, error) {
-	return s.list(c, in, true)
+	return s.segmentList(c, in, true)
 }
 
-func (s *Server) list(c caller, in *streamInput, sendableOnly bool) (*huma.StreamResponse, error) {
+func (s *Server) segmentList(c caller, in *streamInput, sendableOnly bool) (*huma.StreamResponse, error) {
+	if err := s.answerable(c, in.ID, in.Stale); err != nil {
+		return nil, err
+	}
+	return s.list(c, segment.Origin{Kind: segment.Segment, Name: in.ID}, in.PartInput, sendableOnly)
+}
+
+// list answers with who is in a segment or on a list.
+func (s *Server) list(c caller, of segment.Origin, in PartInput, sendableOnly bool) (*huma.StreamResponse, error) {
 	query := StreamQuery{Cursor: in.Cursor, SendableOnly: sendableOnly}
 	var err error
 	if query.Slice, query.Slices, err = parseSlice(in.Slice); err != nil {
 		return nil, err
 	}
-	if err := s.answerable(c, in.ID, in.Stale); err != nil {
-		return nil, err
-	}
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		_, w := humago.Unwrap(ctx)
 		l := &lines{server: s, caller: c, stale: in.Stale, w: w, cursor: in.Cursor, looked: time.Now()}
-		l.run(ctx.Context(), in.ID, query)
+		l.run(ctx.Context(), of, query)
 	}}, nil
 }
 
@@ -75,17 +85,18 @@ func parseSlice(slice string) (n, of int, err error) {
 }
 
 // lines writes a list. Nothing is written before the first contact, so that
-// what fails at once is a problem with its own status.
+// what fails at once is a problem with its own status. Contacts that were looked
+// at together are written together, and at once: a line that waits here would be
+// of somebody who may have opted out meanwhile.
 type lines struct {
 	server *Server
 	caller caller
 	stale  staleness
 	w      http.ResponseWriter
-	out    *bufio.Writer // nil: nothing is written yet
-	json   *json.Encoder // into out
-	count  int64
-	cursor string    // of the last contact
-	looked time.Time // when freshness was last asked for
+	out    io.Writer    // nil: nothing is written yet
+	buffer bytes.Buffer // the lines that are written next
+	cursor string       // after the last contact
+	looked time.Time    // when freshness was last asked for
 }
 
 type contactLine struct {
@@ -101,52 +112,60 @@ type endLine struct {
 	} `json:"end"`
 }
 
-func (l *lines) run(ctx context.Context, segment string, query StreamQuery) {
-	count, freshness, err := l.server.Views.Stream(ctx, l.caller.account, segment, query, l.contact)
+func (l *lines) run(ctx context.Context, of segment.Origin, query StreamQuery) {
+	count, freshness, err := l.server.Views.Stream(ctx, l.caller.account, of, query, l.contacts)
 	if err == nil {
 		err = l.stale.settle(freshness)
 	}
 	if err == nil {
 		err = l.end(count, freshness)
 	}
-	switch {
-	case err == nil:
-	case l.out == nil:
+	if err != nil && l.out == nil { // else the list has no end line
 		problemOf(ctx, l.server.Log, err).write(l.w)
-	default:
-		l.out.Flush() // without the end line
 	}
 }
 
-func (l *lines) contact(contact, cursor string) error {
-	l.begin()
-	l.count++
+func (l *lines) contacts(contacts []string, cursor string) error {
+	if err := l.look(); err != nil {
+		return err
+	}
 	l.cursor = cursor
-	line := contactLine{Contact: contact}
-	if l.count%cursorEvery == 0 {
-		line.Cursor = cursor
-		if err := l.look(); err != nil {
+	for i, contact := range contacts {
+		line := contactLine{Contact: contact}
+		if i == len(contacts)-1 {
+			line.Cursor = cursor
+		}
+		if err := l.line(line); err != nil {
 			return err
 		}
 	}
-	return l.json.Encode(line)
+	return l.write()
 }
 
-// look ends a list that went stale, or whose token was revoked, meanwhile; and
-// lets a reader of a long list see what there is.
+// look ends a list that went stale, or whose token was revoked, meanwhile.
 func (l *lines) look() error {
 	now := time.Now()
 	if now.Sub(l.looked) < freshEvery {
 		return nil
 	}
 	l.looked = now
-	if !l.server.stillAllowed(l.caller) {
+	if !l.server.stillAllowed(l.caller) || l.stale.settle(l.server.Views.Freshness(l.caller.account)) != nil {
 		return errStale
 	}
-	if l.stale.settle(l.server.Views.Freshness(l.caller.account)) != nil {
-		return errStale
-	}
-	return l.out.Flush()
+	return nil
+}
+
+func (l *lines) line(v any) error {
+	e := json.NewEncoder(&l.buffer)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// write hands the lines to the connection.
+func (l *lines) write() error {
+	l.begin()
+	_, err := l.buffer.WriteTo(l.out)
+	return err
 }
 
 func (l *lines) begin() {
@@ -157,19 +176,16 @@ func (l *lines) begin() {
 	h.Set("Content-Type", "application/x-ndjson")
 	h.Set("Cache-Control", "no-store")
 	l.w.WriteHeader(http.StatusOK)
-	l.out = bufio.NewWriterSize(patient(l.w), 32<<10)
-	l.json = json.NewEncoder(l.out)
-	l.json.SetEscapeHTML(false)
+	l.out = patient(l.w)
 }
 
 func (l *lines) end(count int64, f Freshness) error {
-	l.begin()
 	var line endLine
 	line.End.Count, line.End.Cursor, line.End.Freshness = count, l.cursor, f
-	if err := l.json.Encode(line); err != nil {
+	if err := l.line(line); err != nil {
 		return err
 	}
-	return l.out.Flush()
+	return l.write()
 }
 
 // patientWriter lets each write take its time, and no more: a stream as a

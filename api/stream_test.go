@@ -3,21 +3,22 @@ package api
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"rollcall/pipeline/segment"
 )
 
 func TestList(t *testing.T) {
 	b := newBench(t)
 	got := b.ask("GET", "/v1/segments/base/members?slice=2/8&cursor=x", b.read, "")
 	want := `{"contact":"c1"}
-{"contact":"c2"}
-{"contact":"<3>"}
+{"contact":"c2","cursor":"after-c2"}
+{"contact":"<3>","cursor":"after-<3>"}
 {"end":{"count":3,"cursor":"after-<3>","freshness":{"fresh":true,"as_of":"0001-01-01T00:00:00Z","position":"g.1"}}}
 `
 	if got.status != 200 || got.header.Get("Content-Type") != "application/x-ndjson" || got.body != want {
@@ -54,27 +55,73 @@ func TestListThatStopsBeingFresh(t *testing.T) {
 	}
 }
 
-func TestCursorsOnTheWay(t *testing.T) {
+func TestListRecipients(t *testing.T) {
 	b := newBench(t)
-	b.views.contacts = nil
-	for i := range 2500 {
-		b.views.contacts = append(b.views.contacts, fmt.Sprint("c", i))
+	b.views.lists = []string{"spring sale"}
+	got := b.ask("GET", "/v1/lists/marketing/spring%20sale/recipients?slice=2/8", b.read, "")
+	if got.status != 200 || !strings.HasPrefix(got.body, `{"contact":"c1"}`) || !strings.Contains(got.body, `{"end":{"count":3`) {
+		t.Errorf("%d %s", got.status, got.body)
 	}
-	got := b.ask("GET", "/v1/segments/base/members", b.read, "")
-	var cursors []string
-	for line := range strings.Lines(got.body) {
-		var c contactLine
-		if err := json.Unmarshal([]byte(line), &c); err != nil {
-			t.Fatal(err)
-		}
-		if c.Cursor != "" {
-			cursors = append(cursors, c.Contact+" "+c.Cursor)
+	of := segment.Origin{Kind: segment.List, Name: "spring sale"}
+	if b.views.asked != (StreamQuery{Slice: 2, Slices: 8, SendableOnly: true}) || b.views.askedOf != of {
+		t.Errorf("asked for %+v of %v", b.views.asked, b.views.askedOf)
+	}
+	for path, says := range map[string][2]string{
+		"form/demo":           {"invalid", `form \"...\" where opted in`},
+		"webinar/demo":        {"invalid", `webinar \"...\" where opted in`},
+		"opt-in/all":          {"invalid", "record of consent"},
+		"marketing/none":      {"not-found", "never seen"},
+		"other/spring%20sale": {"not-found", "of that kind"},
+	} {
+		if got := b.ask("GET", "/v1/lists/"+path+"/recipients", b.read, ""); got.problem() != says[0] || !strings.Contains(got.body, says[1]) {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
 	}
-	if fmt.Sprint(cursors) != "[c999 after-c999 c1999 after-c1999]" {
-		t.Errorf("cursors: %v", cursors)
+	b.views.stale = true
+	if got := b.ask("GET", "/v1/lists/marketing/spring%20sale/recipients", b.read, ""); got.problem() != "not-fresh" {
+		t.Errorf("not fresh: %d %s", got.status, got.body)
+	}
+	if got := b.ask("GET", "/v1/lists/marketing/spring%20sale/recipients?stale=allow", b.read, ""); got.status != 200 {
+		t.Errorf("stale allowed: %d %s", got.status, got.body)
 	}
 }
+
+// A batch is handed to the connection before the next contacts are looked at,
+// however slowly it is read.
+func TestLinesDoNotWait(t *testing.T) {
+	b := newBench(t)
+	for i := range 400 {
+		b.views.contacts = append(b.views.contacts, fmt.Sprint("c", i))
+	}
+	client, server := net.Pipe() // which buffers nothing
+	defer client.Close()
+	w := &pipeWriter{header: http.Header{}, conn: server}
+	r, _ := http.NewRequestWithContext(t.Context(), "GET", "/v1/segments/base/members", nil)
+	r.Header.Set("Authorization", "Bearer "+b.read)
+	done := make(chan struct{})
+	go func() { defer close(done); b.server.ServeHTTP(w, r); server.Close() }()
+	read := 0
+	for lines := bufio.NewScanner(client); lines.Scan(); read++ {
+		if looked := int(b.views.looked.Load()); looked > read+4 {
+			t.Fatalf("%d contacts were looked at when %d were read", looked, read)
+		}
+	}
+	<-done
+	if read != 404 {
+		t.Errorf("%d lines", read)
+	}
+}
+
+// pipeWriter answers a request over a connection without buffers.
+type pipeWriter struct {
+	header http.Header
+	conn   net.Conn
+}
+
+func (w *pipeWriter) Header() http.Header         { return w.header }
+func (w *pipeWriter) WriteHeader(int)             {}
+func (w *pipeWriter) Write(b []byte) (int, error) { return w.conn.Write(b) }
+func (w *pipeWriter) Flush()                      {}
 
 // sse opens a stream of sizes and returns its events as they come: a name, id
 // and data, or a comment.

@@ -26,11 +26,12 @@ type Views interface {
 	// Explain tells how each condition of the segment turns out for a contact.
 	Explain(ctx context.Context, account, segment, contact string) (Explanation, Freshness, error)
 
-	// Stream calls yield with each contact once, and with the cursor from which
-	// a later call goes on after that contact. It stops at yield's first error,
+	// Stream calls yield with who is in a segment or on a list, each contact
+	// once, and with the cursor from which a later call goes on after them. The
+	// contacts of a call are as of that moment. It stops at yield's first error,
 	// and returns it. The count is of the contacts yielded, and the freshness
 	// that of the whole answer.
-	Stream(ctx context.Context, account, segment string, q StreamQuery, yield func(contact, cursor string) error) (count int64, f Freshness, err error)
+	Stream(ctx context.Context, account string, of segment.Origin, q StreamQuery, yield func(contacts []string, cursor string) error) (count int64, f Freshness, err error)
 
 	Preview(ctx context.Context, account string, def segment.Definition) (Preview, Freshness, error)
 

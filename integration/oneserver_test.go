@@ -17,6 +17,7 @@ func TestOneServer(t *testing.T) {
 	t.Run("erase", func(t *testing.T) { testErase(t, c.with(t), p) })
 	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, c.with(t), p) })
 	t.Run("import", func(t *testing.T) { testImport(t, c.with(t), p) })
+	t.Run("recipients", func(t *testing.T) { testRecipients(t, c.with(t), p) })
 	t.Run("command line", func(t *testing.T) { testCommandLine(t, c.with(t), p) })
 	c.expectAllCounted(c.settled(p))
 }

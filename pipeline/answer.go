@@ -59,11 +59,12 @@ type Membership struct {
 	Blocked  []string `json:"blocked" enum:"not_member,invalid_phone,not_opted_in,opted_out" doc:"why it is not sendable"`
 }
 
-// StreamQuery selects a part of a segment.
+// StreamQuery selects a part of a segment or a list.
 type StreamQuery struct {
 	Slice, Slices int    // 1 to Slices; by hash of the contact's id
 	Cursor        string // go on after it; empty: from the beginning
 	SendableOnly  bool
+	Batch         int // how many contacts to yield together at most; 0: 500
 }
 
 // Explanation says why a contact is in a segment, or is not.

@@ -31,6 +31,7 @@ func (h *harness) compare(accounts []naive.Account, want *naive.Result, processe
 		}
 		for _, p := range processes {
 			h.compareExplained(a, want, p)
+			p.compareLists(a.ID, want)
 		}
 	}
 	h.compareOutcomes(want)
@@ -103,15 +104,16 @@ func (h *harness) comparePublished(accounts []naive.Account) {
 }
 
 // streamed reads a segment as a send worker does.
-func (p *process) streamed(account, segment string) []string {
+func (p *process) streamed(account, id string) []string {
 	ids, cursor := []string{}, ""
 	for slice := 1; slice <= 2; slice++ {
 		cursor = ""
 		for again := true; again; {
 			again = false
-			_, _, err := p.view.Stream(context.Background(), account, segment, StreamQuery{Slice: slice, Slices: 2, Cursor: cursor},
-				func(contact, at string) error {
-					ids, cursor = append(ids, contact), at
+			q := StreamQuery{Slice: slice, Slices: 2, Cursor: cursor, Batch: 1}
+			_, _, err := p.view.Stream(context.Background(), account, segment.Origin{Kind: segment.Segment, Name: id}, q,
+				func(contacts []string, at string) error {
+					ids, cursor = append(ids, contacts...), at
 					if p.h.rng.IntN(3) == 0 {
 						again = true
 						return errors.New("cut off")
@@ -125,6 +127,25 @@ func (p *process) streamed(account, segment string) []string {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// compareLists holds who is on marketing lists, and can be sent to, against the naive way.
+func (p *process) compareLists(account string, want *naive.Result) {
+	t := p.h.t
+	t.Helper()
+	for _, name := range []string{"news", "vip", "none"} {
+		of, got := segment.Origin{Kind: segment.List, Name: name}, []string(nil)
+		count, _, err := p.view.Stream(context.Background(), account, of, StreamQuery{SendableOnly: true}, func(contacts []string, _ string) error {
+			got = append(got, contacts...)
+			return nil
+		})
+		p.h.must(err)
+		slices.Sort(got)
+		expected := want.Matching(account, segment.Definition{From: of, Where: segment.All{segment.OptedIn{}, segment.ValidPhone{}}})
+		if !slices.Equal(got, expected) || count != int64(len(expected)) {
+			t.Errorf("%s/%v: %d recipients %v, want %v", account, of, count, got, expected)
+		}
+	}
 }
 
 // compareAnswers holds size, check and preview against the naive members.

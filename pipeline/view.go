@@ -1,17 +1,13 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
 
 	"rollcall/bitmaps"
@@ -165,111 +161,6 @@ func (a *account) isOn(day segment.Date) bool {
 		}
 	}
 	return true
-}
-
-// streamChunk is how many contacts are read under one lock.
-const streamChunk = 2000
-
-// Stream yields a segment's members in the order of their numbers, partition by
-// partition. A contact's number never changes, so who was a member throughout
-// is yielded exactly once; each is looked at when its turn comes.
-func (v *View) Stream(ctx context.Context, account, seg string, q StreamQuery, yield func(contact, cursor string) error) (int64, Freshness, error) {
-	def := v.Catalog.Account(account)
-	if !v.composed(def, seg) {
-		return 0, v.Freshness(account), ErrNotComposed
-	}
-	at, err := parseCursor(q.Cursor)
-	if err != nil {
-		return 0, v.Freshness(account), err
-	}
-	day, sameDay, count := v.today(def), true, int64(0)
-	for ; int(at.partition) < len(v.replicas); at = (cursor{partition: at.partition + 1}) {
-		for more := true; more; {
-			var chunk []found
-			chunk, more, err = v.replicas[at.partition].chunk(account, seg, q, &at, day, &sameDay)
-			if err != nil {
-				return count, v.Freshness(account), err
-			}
-			for _, f := range chunk {
-				if err := yield(f.contact, f.cursor.String()); err != nil {
-					return count, v.sameDay(account, day, sameDay), err
-				}
-				count++
-			}
-			if ctx.Err() != nil {
-				return count, v.Freshness(account), ctx.Err()
-			}
-		}
-	}
-	return count, v.sameDay(account, day, sameDay), nil
-}
-
-type found struct {
-	contact string
-	cursor  cursor
-}
-
-// chunk reads the next members from at on, and moves it.
-func (r *replica) chunk(account, seg string, q StreamQuery, at *cursor, day segment.Date, sameDay *bool) (out []found, more bool, err error) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if at.lineage != "" && at.lineage != r.checkpoint.Lineage {
-		return nil, false, ErrCursorGone
-	}
-	at.lineage = r.checkpoint.Lineage
-	a := r.state.accounts[account]
-	if a == nil {
-		return nil, false, nil
-	}
-	*sameDay = *sameDay && a.isOn(day)
-	slot, ok := a.slots[seg]
-	if !ok {
-		return nil, false, nil
-	}
-	end := min(at.number+streamChunk, a.contacts.next())
-	for ; at.number < end; at.number++ {
-		id := a.contacts.names[at.number]
-		p, n := a.at(at.number)
-		if id == "" || !p.members.has(slot, n) || q.SendableOnly && !p.contacts[n].facts.has(sendable) || !q.has(id) {
-			continue
-		}
-		out = append(out, found{id, cursor{at.partition, at.number + 1, at.lineage}})
-	}
-	return out, at.number < a.contacts.next(), nil
-}
-
-// has tells whether a contact is in the slice that is asked for.
-func (q *StreamQuery) has(contact string) bool {
-	return q.Slices <= 1 || xxhash.Sum64String(contact)%uint64(q.Slices) == uint64(q.Slice-1)
-}
-
-// cursor is a place in a stream: the next contact's number, in the state of a
-// partition that was begun under the name lineage.
-type cursor struct {
-	partition int32
-	number    uint32
-	lineage   string
-}
-
-func (c cursor) String() string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d.%d.%s", c.partition, c.number, c.lineage))
-}
-
-func parseCursor(s string) (c cursor, err error) {
-	if s == "" {
-		return c, nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	parts := strings.Split(string(b), ".")
-	if err != nil || len(parts) != 3 {
-		return c, ErrCursorGone
-	}
-	partition, err1 := strconv.ParseInt(parts[0], 10, 32)
-	number, err2 := strconv.ParseUint(parts[1], 10, 32)
-	if cmp.Or(err1, err2) != nil || partition < 0 {
-		return c, ErrCursorGone
-	}
-	return cursor{int32(partition), uint32(number), parts[2]}, nil
 }
 
 // Size is of the newest definition, once every partition has composed it.

@@ -6,7 +6,7 @@ import (
 )
 
 type segmentExplainCmd struct {
-	ID         string `arg:"" help:"The segment."`
+	ID         string `arg:"" complete:"segments" help:"The segment."`
 	Contact    string `arg:"" help:"The contact's id."`
 	AllowStale bool   `help:"Take the answer even if the state is behind."`
 }

@@ -8,29 +8,49 @@ import (
 	"net/url"
 )
 
-type listFlags struct {
-	ID         string `arg:"" complete:"segments" help:"The segment."`
+// partFlags say which part of a list to print, and how.
+type partFlags struct {
 	Slice      string `help:"A part of the list, such as 2/8, for one of several workers."`
 	Cursor     string `help:"Go on after this cursor."`
 	AllowStale bool   `help:"Take the answer even if the state is behind."`
 }
 
+type segmentArg struct {
+	ID string `arg:"" complete:"segments" help:"The segment."`
+	partFlags
+}
+
 type (
-	segmentMembersCmd    struct{ listFlags }
-	segmentRecipientsCmd struct{ listFlags }
+	segmentMembersCmd    struct{ segmentArg }
+	segmentRecipientsCmd struct{ segmentArg }
 )
 
-func (c *segmentMembersCmd) Run(s *session) error    { return c.print(s, "members") }
-func (c *segmentRecipientsCmd) Run(s *session) error { return c.print(s, "recipients") }
+func (c *segmentMembersCmd) Run(s *session) error { return c.print(s, segmentPath(c.ID)+"/members") }
+func (c *segmentRecipientsCmd) Run(s *session) error {
+	return c.print(s, segmentPath(c.ID)+"/recipients")
+}
 
-func (c *listFlags) print(s *session, which string) error {
+type listCmd struct {
+	Recipients listRecipientsCmd `cmd:"" help:"Print whom on a marketing list can be sent to, one to a line."`
+}
+
+type listRecipientsCmd struct {
+	ID string `arg:"" help:"The marketing list."`
+	partFlags
+}
+
+func (c *listRecipientsCmd) Run(s *session) error {
+	return c.print(s, "/v1/lists/marketing/"+url.PathEscape(c.ID)+"/recipients")
+}
+
+func (c *partFlags) print(s *session, path string) error {
 	query := url.Values{}
 	for name, value := range map[string]string{"slice": c.Slice, "cursor": c.Cursor, "stale": stale(c.AllowStale)} {
 		if value != "" {
 			query.Set(name, value)
 		}
 	}
-	response, err := s.send("GET", segmentPath(c.ID)+"/"+which+"?"+query.Encode(), nil)
+	response, err := s.send("GET", path+"?"+query.Encode(), nil)
 	if err != nil {
 		return err
 	}

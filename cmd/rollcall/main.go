@@ -21,6 +21,7 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Run the pipeline, the API or both."`
 	Accounts accountCmd  `cmd:"" name:"account" help:"Accounts (takes the operator's token)."`
 	Segment  segmentCmd  `cmd:"" help:"Segments: define, show, size, list their members."`
+	List     listCmd     `cmd:"" help:"Marketing lists: whom to send to."`
 	Check    checkCmd    `cmd:"" help:"Are these contacts in a segment, and sendable?"`
 	Tokens   tokenCmd    `cmd:"" name:"token" help:"Tokens of the account."`
 	Letters  lettersCmd  `cmd:"" name:"dead-letters" help:"Records that could not be read (takes the operator's token)."`

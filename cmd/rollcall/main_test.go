@@ -72,14 +72,12 @@ func (f *fakeViews) Explain(_ context.Context, _, id, contact string) (api.Expla
 	return e, f.Freshness(""), nil
 }
 
-func (f *fakeViews) Stream(_ context.Context, _, _ string, q api.StreamQuery, yield func(string, string) error) (int64, api.Freshness, error) {
+func (f *fakeViews) Stream(_ context.Context, _ string, _ segment.Origin, q api.StreamQuery, yield func([]string, string) error) (int64, api.Freshness, error) {
 	if q.Cursor == "gone" {
 		return 0, api.Freshness{}, api.ErrCursorGone
 	}
-	for _, c := range contacts {
-		if err := yield(c, c); err != nil {
-			return 0, api.Freshness{}, err
-		}
+	if err := yield(contacts, "x"); err != nil {
+		return 0, api.Freshness{}, err
 	}
 	return 3, api.Freshness{Fresh: q.Cursor != "stale"}, nil
 }
@@ -215,7 +213,8 @@ func TestSegments(t *testing.T) {
 	b.expect("3 members, 2 sendable\n", "segment", "size", "a")
 	b.expect("opted in", "segment", "preview", "all contacts where opted in")
 	b.expect("c1\nc 2\n\"c\\n3\"\n", "segment", "members", "a")
-	b.expect(`{"contact":"c\n3"}`, "segment", "recipients", "a", "--slice", "1/1", "--json")
+	b.expect(`{"contact":"c\n3","cursor":"x"}`, "segment", "recipients", "a", "--slice", "1/1", "--json")
+	b.expectError("no list none was ever seen", "list", "recipients", "none")
 	b.expectError("version", "segment", "put", "a", "all contacts", "--if-version", "99")
 	b.expectError("begins like JSON", "segment", "put", "a", `{"from"`)
 	b.expectError("", "segment", "show", "none")

@@ -13,6 +13,7 @@ import (
 	"rollcall/bitmaps"
 	"rollcall/consumers"
 	"rollcall/pipeline"
+	"rollcall/pipeline/segment"
 )
 
 // digest is a segment's members in short: how many, and a hash over their ids.
@@ -73,8 +74,9 @@ func viewAnswers(ctx context.Context, v *pipeline.View, d *defined) (map[string]
 			time.Sleep(10 * time.Millisecond)
 		}
 		var members []string
-		_, _, err := v.Stream(ctx, account, s.ID, pipeline.StreamQuery{}, func(contact, _ string) error {
-			members = append(members, contact)
+		of := segment.Origin{Kind: segment.Segment, Name: s.ID}
+		_, _, err := v.Stream(ctx, account, of, pipeline.StreamQuery{}, func(contacts []string, _ string) error {
+			members = append(members, contacts...)
 			return nil
 		})
 		if err != nil {
