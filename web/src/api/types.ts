@@ -7,13 +7,13 @@ export interface Freshness {
   missing?: string[];
 }
 
-export interface Origin {
+export type Origin = {
   all_contacts?: true;
   list?: string;
   form?: string;
   webinar?: string;
   segment?: string;
-}
+};
 
 /** A condition's JSON form: an object with a single key. */
 export type Condition = { [key: string]: unknown };

@@ -1,8 +1,11 @@
 import type { ComponentType } from "preact";
+import { EditSegment, NewSegment } from "./builder.tsx";
 import { Segments } from "./segments.tsx";
 
 /** Every view by its address; what a pattern names becomes the view's properties. */
 export const views: [pattern: string, view: ComponentType<any>][] = [
   ["", Segments],
   ["/segments", Segments],
+  ["/segments/new", NewSegment],
+  ["/segments/:id/edit", EditSegment],
 ];

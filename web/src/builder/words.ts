@@ -1,0 +1,68 @@
+// What the builder calls the parts of a definition.
+import type { Behaviour, CriterionName, Fact, Frequency, Kind, Match, Messages, Period } from "../definition/model.ts";
+
+export const kindNames: Record<Kind, string> = { list: "list", form: "form", webinar: "webinar", segment: "segment" };
+
+export const startNames = {
+  all_contacts: "All contacts",
+  list: "A marketing list",
+  form: "A form's submissions",
+  webinar: "A webinar's list",
+  segment: "Another segment (subsegment)",
+} as const;
+
+export const criterionGroups: [title: string, names: CriterionName[]][] = [
+  ["What they did", ["clicked", "replied", "sent", "failed"]],
+  ["Consent and phone", ["opted_in", "opted_out", "phone_in", "valid_phone"]],
+  ["Where they are", ["in_list", "in_form", "in_webinar", "in_segment"]],
+];
+
+export const criterionNames: Record<CriterionName, string> = {
+  sent: "Was sent an SMS",
+  clicked: "Clicked on an SMS",
+  failed: "SMS send failed",
+  replied: "Replied to an SMS",
+  opted_in: "Is opted in",
+  opted_out: "Is opted out",
+  valid_phone: "Has a valid phone number",
+  phone_in: "Phone number is in a country",
+  in_list: "Is on a list",
+  in_form: "Submitted a form",
+  in_webinar: "Is on a webinar's list",
+  in_segment: "Is in a segment",
+};
+
+/** A criterion as it holds, and as it doesn't. */
+export const verbs: Record<Behaviour | Fact | "phone_in" | "in", [is: string, not: string]> = {
+  sent: ["Was sent an SMS", "Was not sent an SMS"],
+  clicked: ["Clicked on an SMS", "Did not click on an SMS"],
+  failed: ["SMS send failed", "SMS send did not fail"],
+  replied: ["Replied to an SMS", "Did not reply to an SMS"],
+  opted_in: ["Is opted in", "Is not opted in"],
+  opted_out: ["Is opted out", "Is not opted out"],
+  valid_phone: ["Has a valid phone number", "Has no valid phone number"],
+  phone_in: ["Phone number is in", "Phone number is not in"],
+  in: ["Is in", "Is not in"],
+};
+
+export const matchNames: Record<Match, string> = { all: "all of these", any: "any of these", none: "none of these", "not-all": "not all of these" };
+
+export const messagesNames: Record<Messages["mode"], string> = { anything: "any message", any: "any of the messages", all: "all of the messages", none: "none of the messages" };
+
+export const frequencyNames: Record<Frequency["kind"], string> = {
+  once: "at least once",
+  at_least: "at least",
+  at_most: "at most",
+  exactly: "exactly",
+  at_least_days: "on at least",
+};
+
+export const periodNames: Record<Period["kind"], string> = {
+  last_days: "in the last",
+  days_ago: "between … and … days ago",
+  on: "on the day",
+  between: "between two days",
+  before: "before",
+  since: "since",
+  ever: "ever",
+};
