@@ -1,7 +1,7 @@
 import { ProblemNote } from "./parts/problem.tsx";
 import { match, path } from "./router.ts";
 import { Shell } from "./shell.tsx";
-import { session, start } from "./state/session.ts";
+import { session, start, switchAccount } from "./state/session.ts";
 import { views } from "./views/index.tsx";
 import { SignIn } from "./views/signin.tsx";
 
@@ -20,8 +20,24 @@ export function App() {
         </main>
       );
     case "in":
-      return <Shell key={s.session.account}>{viewOf(path.value)}</Shell>;
+      return <Shell key={s.session.account}>{s.session.account || path.value.startsWith("/operate") ? viewOf(path.value) : <ChooseAccount accounts={s.session.accounts ?? []} />}</Shell>;
   }
+}
+
+function ChooseAccount({ accounts }: { accounts: string[] }) {
+  return (
+    <>
+      <h1>Which account?</h1>
+      {accounts.length === 0 && <p>There is none yet: <code>rollcall account create</code> makes one.</p>}
+      <ul class="actions">
+        {accounts.map((a) => (
+          <li key={a}>
+            <button onClick={() => void switchAccount(a)}>{a}</button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
 }
 
 function viewOf(path: string) {

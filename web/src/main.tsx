@@ -9,6 +9,7 @@ import "./styles/parts.css";
 import "./styles/picker.css";
 import "./styles/plots.css";
 import "./styles/builder.css";
+import "./styles/segment.css";
 import "./styles/views.css";
 
 listen();

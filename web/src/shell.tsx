@@ -66,7 +66,7 @@ function AccountSwitch() {
   const accounts = s.accounts ?? [];
   return (
     <>
-      {s.operator && accounts.length > 1 ? (
+      {s.operator && (accounts.length > 1 || !s.account) ? (
         <label class="inline">
           <span class="unseen">Account</span>
           <select value={s.account} onChange={(e) => void switchAccount(e.currentTarget.value)}>

@@ -11,13 +11,13 @@ import { announced } from "./result.tsx";
 
 interface SaveProps {
   draft: Draft;
+  name: string;
   stored: Segment | undefined;
   onDiscard: (() => void) | undefined;
 }
 
-/** SaveBar names the segment and stores it. It stays in sight, with the count. */
-export function SaveBar({ draft, stored, onDiscard }: SaveProps) {
-  const [name, setName] = useState(stored?.name ?? "");
+/** SaveBar stores the segment. It stays in sight, with the count. */
+export function SaveBar({ draft, name, stored, onDiscard }: SaveProps) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
   const id = stored?.id ?? slug(name, sizes.value.keys());
@@ -41,12 +41,14 @@ export function SaveBar({ draft, stored, onDiscard }: SaveProps) {
   const submit = () => (blocked ? focusFirst() : void save(stored ? { "If-Match": `"${stored.version}"` } : { "If-None-Match": "*" }));
   return (
     <div class="savebar">
-      <p class="count number">{announced(draft.preview.value)}</p>
-      <label class="inline">
-        <span>Name</span>
-        <input id="name" required dir="auto" maxLength={200} value={name} onInput={(e) => setName(e.currentTarget.value)} onKeyDown={(e) => e.key === "Enter" && submit()} />
-      </label>
-      <span class="hint id">{name.trim() && <>id {id}</>}</span>
+      <p class="count number">
+        {announced(draft.preview.value)}
+      </p>
+      {name.trim() && (
+        <span class="hint id">
+          will be known as <code>{id}</code>
+        </span>
+      )}
       <span class="hint" id="blocked" role="status">
         {changed && blocked}
       </span>

@@ -20,7 +20,7 @@ export function TextEditor({ draft }: { draft: Draft }) {
         <textarea
           ref={area}
           class="text"
-          rows={3}
+          rows={2}
           spellcheck={false}
           autocapitalize="off"
           dir="auto"

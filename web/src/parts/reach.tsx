@@ -8,9 +8,9 @@ export function Reached({ reach: r }: { reach: Reach }) {
       caption="Members who can be reached"
       rows={[
         { name: "Members", value: r.members },
-        { name: "with a valid phone", value: r.valid_phone },
-        { name: "opted in", value: r.opted_in },
-        { name: "Sendable: both", value: r.sendable },
+        { name: "With a valid phone", value: r.valid_phone },
+        { name: "Opted in", value: r.opted_in },
+        { name: "Sendable: valid phone and opted in", value: r.sendable },
       ]}
     />
   );

@@ -34,8 +34,6 @@ export async function start(): Promise<void> {
     const problem = asProblem(e);
     if (problem.kind === "unauthorized") return signedOut();
     if (problem.kind === "not-found" && account.value) return switchAccount("");
-    // A server without sessions: one without tokens, or none of ours.
-    if (problem.kind === "not-found") return enter({ account: "demo", timezone: "America/New_York", retention_days: 730, scope: "write", operator: true, tokenless: true });
     session.value = { state: "failed", problem };
   }
 }
@@ -61,7 +59,8 @@ export async function switchAccount(id: string): Promise<void> {
 function enter(s: Session): void {
   account.value = s.operator ? s.account : "";
   session.value = { state: "in", session: s };
-  follow();
+  if (s.account) follow();
+  else unfollow(); // an operator has to choose one first
 }
 
 function signedOut(): void {

@@ -44,6 +44,7 @@ function Builder({ form, stored, onDiscard }: BuilderProps) {
   const draft = useMemo(() => new Draft(form, askFor(segment)), []);
   const editing = useMemo<Editing>(() => ({ draft, segment, added: { id: 0 } }), []);
   useEffect(() => () => draft.close(), []);
+  const [name, setName] = useState(stored?.name ?? "");
   const live = connection.value.state === "live";
   useEffect(() => {
     if (live && draft.problem.peek()?.kind === "offline") draft.count();
@@ -53,15 +54,20 @@ function Builder({ form, stored, onDiscard }: BuilderProps) {
       <h1 dir="auto">{stored ? `Edit ${stored.name}` : "New segment"}</h1>
       <form class="builder" onSubmit={(e) => e.preventDefault()}>
         <div class="definition">
+          <label class="field name">
+            <span>Name</span>
+            <input id="name" required dir="auto" maxLength={200} placeholder="What you will call it" value={name} onInput={(e) => setName(e.currentTarget.value)} />
+          </label>
           <OriginEditor draft={draft} segment={segment} />
           <section aria-labelledby="where">
-            <h2 id="where">{draft.form.value.root.parts.length === 0 ? "Everybody there, unless you add conditions" : "where"}</h2>
+            <h2 id="where">Conditions</h2>
+            {draft.form.value.root.parts.length === 0 && <p class="hint">None yet, so it is everybody.</p>}
             <GroupEditor group={draft.form.value.root} editing={editing} isRoot />
           </section>
           <TextEditor draft={draft} />
         </div>
         <Result draft={draft} segment={segment} />
-        <SaveBar draft={draft} stored={stored} onDiscard={onDiscard} />
+        <SaveBar draft={draft} name={name} stored={stored} onDiscard={onDiscard} />
       </form>
     </>
   );

@@ -1,5 +1,6 @@
 import type { ComponentType } from "preact";
 import { EditSegment, NewSegment } from "./builder.tsx";
+import { SegmentPage } from "./segment.tsx";
 import { Segments } from "./segments.tsx";
 
 /** Every view by its address; what a pattern names becomes the view's properties. */
@@ -7,5 +8,6 @@ export const views: [pattern: string, view: ComponentType<any>][] = [
   ["", Segments],
   ["/segments", Segments],
   ["/segments/new", NewSegment],
+  ["/segments/:id", SegmentPage],
   ["/segments/:id/edit", EditSegment],
 ];
