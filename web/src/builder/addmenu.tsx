@@ -1,6 +1,6 @@
 import { useId, useRef, useState } from "preact/hooks";
 import { newCriterion, type Criterion } from "../definition/model.ts";
-import { criterionGroups, criterionNames } from "./words.ts";
+import { offered, offers } from "./words.ts";
 
 /** AddMenu offers every criterion, and a group. */
 export function AddMenu({ onCriterion, onGroup, inGroup }: { onCriterion: (c: Criterion) => void; onGroup: () => void; inGroup: boolean }) {
@@ -17,14 +17,14 @@ export function AddMenu({ onCriterion, onGroup, inGroup }: { onCriterion: (c: Cr
         <span aria-hidden="true">+</span> {inGroup ? "Add a condition to the group" : "Add a condition"}
       </button>
       <div id={id} class="menu" hidden={!open} tabIndex={-1}>
-        {criterionGroups.map(([title, names]) => (
+        {offers.map(([title, criteria]) => (
           <section key={title}>
             <h3>{title}</h3>
             <ul>
-              {names.map((name) => (
+              {criteria.map(({ name, negated = false }) => (
                 <li key={name}>
-                  <button type="button" class="quiet" onClick={() => (setOpen(false), onCriterion(newCriterion(name)))}>
-                    {criterionNames[name]}
+                  <button type="button" class="quiet" onClick={() => (setOpen(false), onCriterion({ ...newCriterion(name), negated }))}>
+                    {offered(name, negated)}
                   </button>
                 </li>
               ))}

@@ -11,7 +11,7 @@ export function Did({ did: d, onChange, invalid }: { did: DidCriterion; onChange
   return (
     <>
       <OnMessages messages={d.messages} onChange={(messages) => onChange({ ...d, messages })} invalid={invalid} />
-      {d.messages.mode !== "none" && <HowOften frequency={d.frequency} onChange={(frequency) => onChange({ ...d, frequency })} invalid={invalid} />}
+      {d.messages.mode !== "none" && <HowOften frequency={d.frequency} negated={d.negated} onChange={(frequency) => onChange({ ...d, frequency })} invalid={invalid} />}
       <When period={d.period} onChange={(period) => onChange({ ...d, period })} invalid={invalid} />
     </>
   );
@@ -37,9 +37,16 @@ function OnMessages({ messages: m, onChange, invalid }: { messages: Messages; on
   );
 }
 
-function HowOften({ frequency: f, onChange, invalid }: { frequency: Frequency; onChange: (f: Frequency) => void; invalid: boolean }) {
+interface HowOftenProps {
+  frequency: Frequency;
+  negated: boolean;
+  onChange: (f: Frequency) => void;
+  invalid: boolean;
+}
+
+function HowOften({ frequency: f, negated, onChange, invalid }: HowOftenProps) {
   const choose = (kind: Frequency["kind"]) => onChange({ kind, k: kind === "once" ? undefined : (f.k ?? 2) });
-  const options = { ...frequencyNames, at_least: "at least … times", at_most: "at most … times", exactly: "exactly … times", at_least_days: "on at least … days" };
+  const options = { ...frequencyNames, once: negated ? "even once" : frequencyNames.once, at_least: "at least … times", at_most: "at most … times", exactly: "exactly … times", at_least_days: "on at least … days" };
   return (
     <>
       <Select label="How often" value={f.kind} options={f.kind === "once" ? options : { ...options, [f.kind]: frequencyNames[f.kind] }} onChange={choose} />

@@ -1,5 +1,6 @@
 import { useRef } from "preact/hooks";
 import type { Place } from "../api/types.ts";
+import { extent } from "../definition/mistake.ts";
 import type { Draft } from "./draft.ts";
 import { complaint } from "./group.tsx";
 
@@ -7,9 +8,9 @@ import { complaint } from "./group.tsx";
 export function TextEditor({ draft }: { draft: Draft }) {
   const area = useRef<HTMLTextAreaElement>(null);
   const at = draft.edited.value === "text" ? draft.problem.value?.body.at : undefined;
-  const goTo = (offset: number) => {
+  const goTo = (from: number, to: number) => {
     area.current?.focus();
-    area.current?.setSelectionRange(offset, draft.text.value.length);
+    area.current?.setSelectionRange(from, to);
   };
   return (
     <section class="astext">
@@ -30,32 +31,43 @@ export function TextEditor({ draft }: { draft: Draft }) {
           onInput={(e) => draft.setText(e.currentTarget.value)}
         />
       </label>
-      {at?.line && <Mistake text={draft.text.value} at={at} message={complaint(draft)} goTo={goTo} />}
+      {at?.line && <Mistake text={draft.text.value} at={at} message={complaint(draft)} goTo={goTo} onMend={(text) => draft.setText(text)} />}
     </section>
   );
 }
 
-function Mistake({ text, at, message, goTo }: { text: string; at: Place; message: string; goTo: (offset: number) => void }) {
-  const line = text.split("\n")[(at.line ?? 1) - 1] ?? "";
-  const letters = [...line];
-  const column = (at.column ?? 1) - 1;
+interface MistakeProps {
+  text: string;
+  at: Place;
+  message: string;
+  goTo: (from: number, to: number) => void;
+  onMend: (text: string) => void;
+}
+
+function Mistake({ text, at, message, goTo, onMend }: MistakeProps) {
+  const { from, to } = extent(text, at);
+  const begin = text.lastIndexOf("\n", from - 1) + 1;
+  const end = text.indexOf("\n", to) < 0 ? text.length : text.indexOf("\n", to);
   return (
     <div class="mistake" id="text-error" role="alert">
       <pre aria-hidden="true">
-        {letters.slice(0, column).join("")}
-        <mark>{letters.slice(column).join("") || " "}</mark>
+        {text.slice(begin, from)}
+        <mark>{text.slice(from, to) || " "}</mark>
+        {text.slice(to, end)}
       </pre>
       <p class="error">
         Line {at.line}, column {at.column}: {message}
       </p>
-      <button type="button" onClick={() => goTo(charactersIn(text, at.offset ?? 0))}>
-        Go there
-      </button>
+      <div class="actions">
+        <button type="button" onClick={() => goTo(from, to)}>
+          Go there
+        </button>
+        {at.suggestion && to > from && (
+          <button type="button" onClick={() => onMend(text.slice(0, from) + at.suggestion + text.slice(to))}>
+            Use {at.suggestion}
+          </button>
+        )}
+      </div>
     </div>
   );
-}
-
-/** charactersIn is where a number of bytes of UTF-8 ends in a string. */
-function charactersIn(text: string, bytes: number): number {
-  return new TextDecoder().decode(new TextEncoder().encode(text).slice(0, bytes)).length;
 }

@@ -11,10 +11,12 @@ export const startNames = {
   segment: "Another segment (subsegment)",
 } as const;
 
-export const criterionGroups: [title: string, names: CriterionName[]][] = [
-  ["What they did", ["clicked", "replied", "sent", "failed"]],
-  ["Consent and phone", ["opted_in", "opted_out", "phone_in", "valid_phone"]],
-  ["Where they are", ["in_list", "in_form", "in_webinar", "in_segment"]],
+/** What the menu offers; what people rather ask for in the negative stands there so too. */
+export const offers: [title: string, criteria: { name: CriterionName; negated?: true }[]][] = [
+  ["What they did", [{ name: "clicked" }, { name: "replied" }, { name: "sent" }, { name: "failed" }]],
+  ["Consent and phone", [{ name: "opted_in" }, { name: "opted_out" }, { name: "phone_in" }, { name: "valid_phone" }]],
+  ["What they did not", [{ name: "clicked", negated: true }, { name: "replied", negated: true }, { name: "sent", negated: true }]],
+  ["Where they are", [{ name: "in_list" }, { name: "in_form" }, { name: "in_webinar" }, { name: "in_segment" }]],
 ];
 
 export const criterionNames: Record<CriterionName, string> = {
@@ -44,6 +46,11 @@ export const verbs: Record<Behaviour | Fact | "phone_in" | "in", [is: string, no
   phone_in: ["Phone number is in", "Phone number is not in"],
   in: ["Is in", "Is not in"],
 };
+
+/** offered is a criterion as the menu calls it. */
+export function offered(name: CriterionName, negated = false): string {
+  return negated && name in verbs ? verbs[name as keyof typeof verbs][1] : criterionNames[name];
+}
 
 export const matchNames: Record<Match, string> = { all: "all of these", any: "any of these", none: "none of these", "not-all": "not all of these" };
 

@@ -4,6 +4,7 @@ import type { Condition, Origin } from "../api/types.ts";
 import { add, all, move, remove, replace } from "./edit.ts";
 import { read } from "./fromjson.ts";
 import { emptyForm, newCriterion, newGroup, type Criterion, type Group } from "./model.ts";
+import { extent } from "./mistake.ts";
 import { slug } from "./slug.ts";
 import { originId, partAt, write } from "./tojson.ts";
 
@@ -93,4 +94,10 @@ test("ids from names", () => {
   assert.equal(slug("engaged", ["engaged", "engaged-2"]), "engaged-3");
   assert.equal(slug("春のセール", []), "segment");
   assert.equal(slug("x".repeat(100), ["x".repeat(64)]), "x".repeat(62) + "-2");
+});
+
+test("the extent of a mistake", () => {
+  assert.deepEqual(extent("list \"é\" where clickd", { offset: 16, found: '"clickd"' }), { from: 15, to: 21 });
+  assert.deepEqual(extent("all contacts where", { offset: 18, found: "the end" }), { from: 18, to: 18 });
+  assert.deepEqual(extent("a b", { offset: 2, found: '"a long one…"' }), { from: 2, to: 2 });
 });

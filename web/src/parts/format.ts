@@ -22,9 +22,11 @@ const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-di
 /** clock is the reader's time of day. */
 export const clock = (rfc3339: string): string => time.format(new Date(rfc3339));
 
-/** moment is a date and time in a time zone, the account's where it is about its days. */
+const dateAndTime = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" } as const;
+
+/** moment is a date and time in a time zone, which it names; the account's where it is about its days. */
 export function moment(rfc3339: string, timeZone?: string): string {
-  return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short", ...(timeZone ? { timeZone } : {}) }).format(new Date(rfc3339));
+  return new Intl.DateTimeFormat(undefined, { ...dateAndTime, ...(timeZone ? { timeZone } : {}) }).format(new Date(rfc3339));
 }
 
 /** day is a calendar day, given as 2026-11-20. */

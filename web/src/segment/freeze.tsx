@@ -40,6 +40,7 @@ export function Freeze({ segment: s, sendable, onFrozen }: { segment: Segment; s
               </span>
               <input dir="auto" maxLength={200} value={name} onInput={(e) => setName(e.currentTarget.value)} />
             </label>
+            {sendable === 0 && <p class="warning">Nobody in it can be sent to now, so the list will be empty.</p>}
             {problem && <ProblemNote problem={problem} />}
             <div class="actions">
               <button type="button" onClick={() => setAsking(false)}>
