@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"rollcall/api"
 )
@@ -24,7 +22,7 @@ const lineEvery = 10 * time.Second
 
 func newMeter(s *session) *meter {
 	m := &meter{s: s}
-	if file, ok := s.stdout.(*os.File); ok && term.IsTerminal(int(file.Fd())) && !s.JSON {
+	if file, ok := s.terminal(); ok {
 		m.bar = progressbar.NewOptions64(1, progressbar.OptionSetWriter(file), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
 			progressbar.OptionSetItsString("records"), progressbar.OptionSetWidth(30))
 	}

@@ -2,35 +2,60 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/term"
 
 	"rollcall/api"
 )
 
 type segmentSizeCmd struct {
 	ID    string `arg:"" complete:"segments" help:"The segment."`
-	Watch bool   `help:"Go on, and print a line at each change."`
+	Watch bool   `help:"Go on: draw it in a terminal, and print a line at each change elsewhere."`
 }
 
 func (c *segmentSizeCmd) Run(s *session) error {
+	if file, ok := s.terminal(); c.Watch && ok {
+		return c.draw(s, file)
+	}
 	if c.Watch {
-		return c.watch(s)
+		return c.watch(s, s.printSize)
 	}
 	return call(s, "GET", segmentPath(c.ID), nil, func(a segmentAnswer) { s.printf("%s\n", sizeLine(a)) })
+}
+
+// draw watches a size in a terminal.
+func (c *segmentSizeCmd) draw(s *session, file *os.File) error {
+	d := &drawing{s: s, width: func() int {
+		width, _, err := term.GetSize(int(file.Fd()))
+		if err != nil {
+			return 80
+		}
+		return width
+	}}
+	ctx, end := context.WithCancel(s.ctx)
+	var running sync.WaitGroup
+	running.Go(func() { d.run(ctx) })
+	defer running.Wait()
+	defer end()
+	return c.watch(s, d.show)
 }
 
 // reconnectAfter is how long a watch waits after a connection broke.
 const reconnectAfter = time.Second
 
 // watch connects again when a connection breaks, but not when it is refused.
-func (c *segmentSizeCmd) watch(s *session) error {
+func (c *segmentSizeCmd) watch(s *session, show func(sizeEvent)) error {
 	var lastID string
 	for connected := false; ; {
 		response, err := s.with("Last-Event-ID", lastID).send("GET", "/v1/sizes?segments="+url.QueryEscape(c.ID), nil)
@@ -39,7 +64,7 @@ func (c *segmentSizeCmd) watch(s *session) error {
 		}
 		if err == nil {
 			connected = true
-			if done := s.printSizes(response, &lastID); done != nil {
+			if done := s.readSizes(response, &lastID, show); done != nil {
 				return quietly(s, done)
 			}
 		}
@@ -69,9 +94,9 @@ type sizeEvent struct {
 
 var errDeleted = errors.New("the segment is deleted")
 
-// printSizes prints events until the connection breaks (nil) or there will be
-// none any more.
-func (s *session) printSizes(response *http.Response, lastID *string) error {
+// readSizes shows sizes until the connection breaks (nil) or there will be none
+// any more.
+func (s *session) readSizes(response *http.Response, lastID *string, show func(sizeEvent)) error {
 	defer response.Body.Close()
 	return readEvents(response.Body, func(e event) error {
 		*lastID = e.id
@@ -83,7 +108,7 @@ func (s *session) printSizes(response *http.Response, lastID *string) error {
 		}
 		sizes, err := sizesIn(e)
 		for _, size := range sizes {
-			s.printSize(size)
+			show(size)
 		}
 		return err
 	})
