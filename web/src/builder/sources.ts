@@ -43,4 +43,4 @@ export const searchMessages: Search = async (q, signal) => {
 
 export const searchCountries: Search = async (q) => findCountries(q).slice(0, 300).map((c) => ({ value: c.code, label: c.name, hint: c.code }));
 
-export const countryLabel = (code: string): string => `${countryName(code)} ${code}`;
+export const countryLabel = (code: string): string => `${countryName(code)} · ${code}`;

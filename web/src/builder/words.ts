@@ -14,8 +14,8 @@ export const startNames = {
 /** What the menu offers; what people rather ask for in the negative stands there so too. */
 export const offers: [title: string, criteria: { name: CriterionName; negated?: true }[]][] = [
   ["What they did", [{ name: "clicked" }, { name: "replied" }, { name: "sent" }, { name: "failed" }]],
-  ["Consent and phone", [{ name: "opted_in" }, { name: "opted_out" }, { name: "phone_in" }, { name: "valid_phone" }]],
   ["What they did not", [{ name: "clicked", negated: true }, { name: "replied", negated: true }, { name: "sent", negated: true }]],
+  ["Consent and phone", [{ name: "opted_in" }, { name: "opted_out" }, { name: "phone_in" }, { name: "valid_phone" }]],
   ["Where they are", [{ name: "in_list" }, { name: "in_form" }, { name: "in_webinar" }, { name: "in_segment" }]],
 ];
 

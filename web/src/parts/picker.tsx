@@ -12,7 +12,7 @@ export interface PickerProps {
   search: Search;
   multiple?: boolean; // default: one value
   allowOther?: boolean; // take what was typed too, if no option is that
-  labelOf?: (value: string) => string; // for values that no search has found yet
+  labelOf?: (value: string) => string; // default: as the search found it, else the value itself
   placeholder?: string;
   invalid?: boolean;
   autofocus?: boolean;
@@ -26,7 +26,7 @@ export function Picker(p: PickerProps) {
   const [open, setOpen] = useState(false);
   const [at, setAt] = useState(0);
   const found = useOptions(p.search, query, open, p.allowOther ?? false);
-  const labelOf = (value: string) => found.labels.get(value) ?? p.labelOf?.(value) ?? value;
+  const labelOf = (value: string) => p.labelOf?.(value) ?? found.labels.get(value) ?? value;
   const single = p.multiple ? undefined : p.values[0];
   const active = open ? found.options[Math.min(at, found.options.length - 1)] : undefined;
 
