@@ -4,7 +4,7 @@ import { Picker } from "../parts/picker.tsx";
 import { current } from "../state/session.ts";
 import { Select, Words } from "./criterion.tsx";
 import { searchMessages } from "./sources.ts";
-import { frequencyNames, messagesNames, periodNames } from "./words.ts";
+import { frequencyChoices, frequencyNames, messagesNames, periodChoices, periodNames } from "./words.ts";
 
 /** Did is on which messages, how often and when somebody did something. */
 export function Did({ did: d, onChange, invalid }: { did: DidCriterion; onChange: (d: DidCriterion) => void; invalid: boolean }) {
@@ -46,10 +46,10 @@ interface HowOftenProps {
 
 function HowOften({ frequency: f, negated, onChange, invalid }: HowOftenProps) {
   const choose = (kind: Frequency["kind"]) => onChange({ kind, k: kind === "once" ? undefined : (f.k ?? 2) });
-  const options = { ...frequencyNames, once: negated ? "even once" : frequencyNames.once, at_least: "at least … times", at_most: "at most … times", exactly: "exactly … times", at_least_days: "on at least … days" };
+  const options = { ...frequencyChoices, [f.kind]: frequencyNames[f.kind], once: negated ? "even once" : frequencyNames.once };
   return (
     <>
-      <Select label="How often" value={f.kind} options={f.kind === "once" ? options : { ...options, [f.kind]: frequencyNames[f.kind] }} onChange={choose} />
+      <Select label="How often" value={f.kind} options={options} onChange={choose} />
       {f.kind !== "once" && (
         <>
           <NumberInput label={f.kind === "at_least_days" ? "Number of days" : "Number of times"} value={f.k} onChange={(k) => onChange({ ...f, k })} invalid={invalid} />
@@ -63,7 +63,7 @@ function HowOften({ frequency: f, negated, onChange, invalid }: HowOftenProps) {
 function When({ period: p, onChange, invalid }: { period: Period; onChange: (p: Period) => void; invalid: boolean }) {
   return (
     <>
-      <Select label="When" value={p.kind} options={periodNames} onChange={(kind) => onChange(periodOf(kind))} />
+      <Select label="When" value={p.kind} options={{ ...periodChoices, [p.kind]: periodNames[p.kind] }} onChange={(kind) => onChange(periodOf(kind))} />
       {p.kind === "last_days" && (
         <>
           <NumberInput label="Number of days" value={p.n} onChange={(n) => onChange({ ...p, n })} invalid={invalid} />
@@ -82,7 +82,7 @@ function When({ period: p, onChange, invalid }: { period: Period; onChange: (p: 
       {p.kind === "between" && (
         <>
           <DateInput label="First day" value={p.from} onChange={(from) => onChange({ ...p, from })} invalid={invalid} />
-          <Words>and</Words>
+          <Words>to</Words>
           <DateInput label="Last day" value={p.to} onChange={(to) => onChange({ ...p, to })} invalid={invalid} />
         </>
       )}

@@ -64,12 +64,23 @@ export const frequencyNames: Record<Frequency["kind"], string> = {
   at_least_days: "on at least",
 };
 
+/** How a period is called once it is chosen; periodChoices have more words. */
 export const periodNames: Record<Period["kind"], string> = {
   last_days: "in the last",
-  days_ago: "between … and … days ago",
+  days_ago: "between",
   on: "on the day",
-  between: "between two days",
+  between: "from",
   before: "before",
   since: "since",
   ever: "ever",
+};
+
+export const periodChoices: typeof periodNames = { ...periodNames, days_ago: "between … and … days ago", between: "from one day to another" };
+
+export const frequencyChoices: typeof frequencyNames = {
+  ...frequencyNames,
+  at_least: "at least … times",
+  at_most: "at most … times",
+  exactly: "exactly … times",
+  at_least_days: "on at least … days",
 };
