@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { ConnectionState } from "./parts/connection.tsx";
 import { path } from "./router.ts";
+import { connection } from "./state/live.ts";
 import { current, signOut, switchAccount } from "./state/session.ts";
 import { theme, type Theme } from "./state/theme.ts";
 
@@ -36,7 +37,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
           <ThemeSwitch />
         </div>
       </header>
-      <main id="main" ref={main} tabIndex={-1}>
+      <main id="main" ref={main} tabIndex={-1} data-old={connection.value.state === "lost"}>
         {children}
       </main>
     </>

@@ -16,17 +16,18 @@ export function Result({ draft, segment }: { draft: Draft; segment: string }) {
     <aside class={draft.pending.value || problem ? "result old" : "result"} aria-label="What it matches now">
       {elsewhere && <ProblemNote problem={problem} retry={() => draft.count()} />}
       {!p && !problem && <p class="loading">Counting…</p>}
-      {p && <Numbers preview={p} outdated={problem !== undefined} draft={draft} segment={segment} />}
+      {p && <Numbers preview={p} draft={draft} segment={segment} />}
     </aside>
   );
 }
 
-function Numbers({ preview: p, outdated, draft, segment }: { preview: Preview; outdated: boolean; draft: Draft; segment: string }) {
+function Numbers({ preview: p, draft, segment }: { preview: Preview; draft: Draft; segment: string }) {
+  const problem = draft.problem.value;
   return (
     <>
       <div role="status" class="total">
         <p class="big">{count(p.size)}</p>
-        <p>{outdated ? "contacts matched before the mistake" : p.size === 1 ? "contact matches now" : "contacts match now"}</p>
+        <p>{problem ? (problem.body.at ? "contacts matched before the mistake" : "contacts matched when they were last counted") : p.size === 1 ? "contact matches now" : "contacts match now"}</p>
       </div>
       {!p.freshness.fresh && <p class="warning">This count is behind what was recorded: {(p.freshness.missing ?? []).join(", ")}</p>}
       {p.warnings.map((w) => (
@@ -93,4 +94,4 @@ function Overlap({ preview: { overlap }, draft, segment }: { preview: Preview; d
 }
 
 /** announced is the count in words, for the bar that stays in sight. */
-export const announced = (p: Preview | undefined): string => (p ? plural(p.size, "contact") : "Counting…");
+export const announced = (p: Preview | undefined): string => (p ? plural(p.size, "contact") : "Not counted yet");

@@ -44,7 +44,7 @@ export function SaveBar({ draft, name, stored, onDiscard }: SaveProps) {
       <p class="count number">
         {announced(draft.preview.value)}
       </p>
-      {name.trim() && (
+      {!stored && name.trim() && (
         <span class="hint id">
           will be known as <code>{id}</code>
         </span>

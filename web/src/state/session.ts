@@ -22,6 +22,8 @@ export const mayWrite = (): boolean => {
   return s.operator || s.scope === "write";
 };
 
+const retryEvery = 2_000; // ms
+
 const kept = "rollcall.account";
 
 /** start finds out who looks at the page. */
@@ -35,6 +37,7 @@ export async function start(): Promise<void> {
     if (problem.kind === "unauthorized") return signedOut();
     if (problem.kind === "not-found" && account.value) return switchAccount("");
     session.value = { state: "failed", problem };
+    if (problem.kind === "offline") setTimeout(() => void start(), retryEvery);
   }
 }
 
