@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { ask, asProblem, get, isAbort, type Problem } from "../api/http.ts";
 import { chunks, events } from "../api/lines.ts";
 import type { Freshness } from "../api/types.ts";
@@ -6,6 +6,9 @@ import { reduce, type Sizes, type SizesEvent } from "./sizes.ts";
 
 /** All segments' sizes, as the server tells them from moment to moment. */
 export const sizes = signal<Sizes>(new Map());
+
+/** Which segments there are; it changes only when one comes or goes. */
+export const ids = computed(() => [...sizes.value.keys()].sort().join());
 
 /** How the page hears of them. While it is lost, what is shown is as old as asOf says. */
 export interface Connection {

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { signal } from "@preact/signals";
 import { get } from "../api/http.ts";
 import type { Segment } from "../api/types.ts";
 import { SizeCount } from "../parts/count.tsx";
@@ -6,14 +6,21 @@ import { plural } from "../parts/format.ts";
 import { Pager } from "../parts/pager.tsx";
 import { Await, Empty } from "../parts/states.tsx";
 import { useLoaded } from "../state/loaded.ts";
-import { sizes } from "../state/live.ts";
+import { ids, sizes } from "../state/live.ts";
 import { mayWrite } from "../state/session.ts";
 import { HistoryLine } from "./historyline.tsx";
 
 const pageSize = 50;
 
+// What was looked for is still there when one comes back from a segment.
+const filter = signal("");
+const order = signal<keyof typeof orders>("name");
+const page = signal(0);
+
+const byName = new Intl.Collator(undefined, { numeric: true }).compare;
+
 const orders = {
-  name: (a: Segment, b: Segment) => a.name.localeCompare(b.name),
+  name: (a: Segment, b: Segment) => byName(a.name, b.name),
   size: (a: Segment, b: Segment) => (liveSize(b) ?? -1) - (liveSize(a) ?? -1),
   newest: (a: Segment, b: Segment) => b.updated_at.localeCompare(a.updated_at),
 };
@@ -22,8 +29,7 @@ const liveSize = (s: Segment) => sizes.peek().get(s.id)?.size;
 
 /** Segments shows all of them, with their sizes from moment to moment. */
 export function Segments() {
-  const known = [...sizes.value.keys()].sort().join();
-  const loaded = useLoaded((signal) => get<{ segments: Segment[] }>("/v1/segments", { signal }), [known]);
+  const loaded = useLoaded((signal) => get<{ segments: Segment[] }>("/v1/segments", { signal }), [ids.value]);
   return (
     <>
       <div class="heading">
@@ -48,22 +54,19 @@ function NoSegments() {
 }
 
 function Listing({ segments }: { segments: Segment[] }) {
-  const [filter, setFilter] = useState("");
-  const [order, setOrder] = useState<keyof typeof orders>("name");
-  const [page, setPage] = useState(0);
-  const wanted = filter.trim().toLowerCase();
-  const found = segments.filter((s) => `${s.name}\n${s.id}\n${s.text}`.toLowerCase().includes(wanted)).sort(orders[order]);
-  const first = Math.min(page, Math.max(0, Math.ceil(found.length / pageSize) - 1));
+  const wanted = filter.value.trim().toLowerCase();
+  const found = segments.filter((s) => `${s.name}\n${s.id}\n${s.text}`.toLowerCase().includes(wanted)).sort(orders[order.value]);
+  const first = Math.min(page.value, Math.max(0, Math.ceil(found.length / pageSize) - 1));
   return (
     <>
       <div class="tools">
         <label class="field">
           <span class="unseen">Filter by name or definition</span>
-          <input type="search" placeholder="Filter by name or definition" value={filter} onInput={(e) => (setFilter(e.currentTarget.value), setPage(0))} />
+          <input type="search" placeholder="Filter by name or definition" value={filter.value} onInput={(e) => ((filter.value = e.currentTarget.value), (page.value = 0))} />
         </label>
         <label class="inline">
           Sort by{" "}
-          <select value={order} onChange={(e) => setOrder(e.currentTarget.value as keyof typeof orders)}>
+          <select value={order.value} onChange={(e) => (order.value = e.currentTarget.value as keyof typeof orders)}>
             <option value="name">name</option>
             <option value="size">size</option>
             <option value="newest">last change</option>
@@ -73,8 +76,8 @@ function Listing({ segments }: { segments: Segment[] }) {
           {wanted ? `${plural(found.length, "segment")} of ${segments.length}` : plural(segments.length, "segment")}
         </span>
       </div>
-      {found.length === 0 ? <Empty title={`No segment has “${filter}” in its name or definition`} /> : <Table segments={found.slice(first * pageSize, (first + 1) * pageSize)} />}
-      <Pager page={first} size={pageSize} total={found.length} onPage={setPage} />
+      {found.length === 0 ? <Empty title={`No segment has “${filter.value}” in its name or definition`} /> : <Table segments={found.slice(first * pageSize, (first + 1) * pageSize)} />}
+      <Pager page={first} size={pageSize} total={found.length} onPage={(n) => (page.value = n)} />
     </>
   );
 }
