@@ -124,6 +124,8 @@ export interface Explanation {
   member: boolean;
   sendable: boolean;
   blocked: string[];
+  lapses?: string;
+  begins?: string;
   origin: ExplainNode;
   where: ExplainNode | null;
   freshness: Freshness;

@@ -4,7 +4,7 @@ import { clock } from "./format.ts";
 /** ConnectionState says how old what is shown is, in words. */
 export function ConnectionState() {
   const c = connection.value;
-  const asOf = c.asOf && `As of ${clock(c.asOf)}`;
+  const asOf = c.asOf && `as of ${clock(c.asOf)}`;
   if (c.state === "live" && c.fresh) {
     return (
       <p class="connection live" title={`Everything up to ${clock(c.asOf)} is counted`}>

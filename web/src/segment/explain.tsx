@@ -1,8 +1,9 @@
 import { useState } from "preact/hooks";
 import { asProblem, get, segmentPath, type Problem } from "../api/http.ts";
 import type { Explanation, ExplainNode } from "../api/types.ts";
-import { day } from "../parts/format.ts";
+import { day, moment } from "../parts/format.ts";
 import { ProblemNote } from "../parts/problem.tsx";
+import { current } from "../state/session.ts";
 
 /** Explain tells why a contact is in the segment or not. */
 export function Explain({ id }: { id: string }) {
@@ -53,11 +54,13 @@ function Explained({ e }: { e: Explanation }) {
       </p>
     );
   }
+  const change = changeOf(e);
   return (
     <>
       <p>
         <bdi>{e.contact}</bdi> <strong>{e.member ? "is a member" : "is not a member"}</strong>
         {e.sendable ? " and can be sent to." : `, and can't be sent to: ${e.blocked.map((b) => blockedWords[b] ?? b).join(", ")}.`}
+        {change && ` A member ${change}.`}
       </p>
       <ul class="tree">
         <Node node={e.origin} />
@@ -67,17 +70,27 @@ function Explained({ e }: { e: Explanation }) {
   );
 }
 
+/** changeOf says when an outcome becomes another by itself. */
+function changeOf({ lapses, begins }: Pick<ExplainNode, "lapses" | "begins">): string {
+  if (lapses) return `no longer from ${day(lapses)}, unless something happens until then`;
+  return begins ? `will be from ${day(begins)}, unless something happens until then` : "";
+}
+
+/** withDates writes the days and times in a text as people do. */
+function withDates(text: string): string {
+  return text
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, (at) => moment(at, current().timezone))
+    .replace(/\b\d{4}-\d\d-\d\d\b/g, day);
+}
+
 function Node({ node: n }: { node: ExplainNode }) {
+  const change = changeOf(n);
   return (
     <li>
       <p class={n.holds ? "holds" : "fails"}>
         <span class="outcome">{n.holds ? "✓ yes" : "✗ no"}</span> <code dir="auto">{n.condition}</code>
       </p>
-      {(n.detail || n.lapses || n.begins) && (
-        <p class="hint">
-          {[n.detail, n.begins && `begins to hold on ${day(n.begins)}`, n.lapses && `changes on ${day(n.lapses)}, if nothing else happens`].filter(Boolean).join("; ")}
-        </p>
-      )}
+      {(n.detail || change) && <p class="hint">{[n.detail && withDates(n.detail), change].filter(Boolean).join("; ")}</p>}
       {n.parts && n.parts.length > 0 && (
         <ul>
           {n.parts.map((p, i) => (
