@@ -11,6 +11,8 @@ import "./styles/plots.css";
 import "./styles/builder.css";
 import "./styles/segment.css";
 import "./styles/views.css";
+import "./styles/report.css";
+import "./styles/operate.css";
 
 listen();
 render(<App />, document.getElementById("page")!);

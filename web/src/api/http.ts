@@ -22,6 +22,7 @@ export interface Ask {
   query?: Record<string, string | number | undefined>;
   json?: unknown;
   headers?: Record<string, string>;
+  whole?: boolean; // about the whole server, not about an account
   signal?: AbortSignal;
 }
 
@@ -31,7 +32,7 @@ export const onUnauthorized: { call: () => void } = { call: () => {} };
 /** ask sends a request and returns its answer, or throws a Problem. */
 export async function ask(path: string, a: Ask = {}): Promise<Response> {
   const headers = new Headers(a.headers);
-  if (account.value) headers.set("Rollcall-Account", account.value);
+  if (account.value && !a.whole) headers.set("Rollcall-Account", account.value);
   const init: RequestInit = { method: a.method ?? "GET", headers, credentials: "same-origin", cache: "no-store" };
   if (a.signal) init.signal = a.signal;
   if (a.json !== undefined) {

@@ -3,6 +3,7 @@ import { count, share } from "./format.ts";
 export interface Bar {
   name: string;
   value: number;
+  part?: string; // default: its share of the largest
   code?: boolean; // the name is of the text form
 }
 
@@ -20,7 +21,7 @@ export function Bars({ caption, rows }: { caption: string; rows: Bar[] }) {
               <BarOf part={r.value} of={most} />
             </th>
             <td class="number">{count(r.value)}</td>
-            <td class="number hint">{share(r.value, most)}</td>
+            <td class="number hint">{r.part ?? share(r.value, most)}</td>
           </tr>
         ))}
       </tbody>

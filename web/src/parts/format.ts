@@ -13,6 +13,7 @@ export const plural = (n: number, one: string, many = one + "s"): string => `${c
 export function share(part: number, of: number): string {
   if (of === 0) return "–";
   const percent = (100 * part) / of;
+  if (percent > 0 && percent < 0.05) return "<0.1%";
   const rounded = percent > 0 && percent < 10 ? percent.toFixed(1) : percent.toFixed(0);
   return `${rounded}%`;
 }
@@ -32,6 +33,11 @@ export function moment(rfc3339: string, timeZone?: string): string {
 /** day is a calendar day, given as 2026-11-20. */
 export function day(date: string): string {
   return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" }).format(new Date(date.slice(0, 10) + "T00:00:00Z"));
+}
+
+/** dayOfYear is a calendar day without its year. */
+export function dayOfYear(date: string): string {
+  return new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", timeZone: "UTC" }).format(new Date(date.slice(0, 10) + "T00:00:00Z"));
 }
 
 /** dayIn is the calendar day of a moment in a time zone, as 2026-11-20. */

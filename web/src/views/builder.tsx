@@ -14,11 +14,13 @@ import { search } from "../router.ts";
 import { connection } from "../state/live.ts";
 import { useLoaded } from "../state/loaded.ts";
 
-/** NewSegment builds one that isn't there yet; ?from= has it stand on another segment. */
+/** NewSegment builds one that isn't there yet; ?from= has it stand on another segment, ?list= on a list and so on. */
 export function NewSegment() {
-  const from = new URLSearchParams(search.value).get("from");
   const form = emptyForm();
-  if (from) form.from = { kind: "segment", name: from };
+  for (const [name, value] of new URLSearchParams(search.value)) {
+    if (name === "from") form.from = { kind: "segment", name: value };
+    if (name === "list" || name === "form" || name === "webinar") form.from = { kind: name, name: value };
+  }
   return <Builder form={form} />;
 }
 

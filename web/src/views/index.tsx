@@ -1,5 +1,8 @@
 import type { ComponentType } from "preact";
 import { EditSegment, NewSegment } from "./builder.tsx";
+import { Lists } from "./lists.tsx";
+import { Operate } from "./operate.tsx";
+import { Report } from "./report.tsx";
 import { SegmentPage } from "./segment.tsx";
 import { Segments } from "./segments.tsx";
 
@@ -10,4 +13,7 @@ export const views: [pattern: string, view: ComponentType<any>][] = [
   ["/segments/new", NewSegment],
   ["/segments/:id", SegmentPage],
   ["/segments/:id/edit", EditSegment],
+  ["/lists", Lists],
+  ["/report", Report],
+  ["/operate", Operate],
 ];
