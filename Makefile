@@ -25,7 +25,7 @@ build: $(PAGE) ## build bin/rollcall
 
 web: web/served/dist/index.html ## build the page, which the binary embeds; needs Node 20.19 or later
 
-web-test: web/node_modules/.package-lock.json ## check the page's types, and test its logic
+web-test: web/node_modules/.package-lock.json ## check the page's types, and test its logic; TestPage tests it in a browser
 	npm --prefix web test --silent
 
 web/served/dist/index.html: web/node_modules/.package-lock.json $(shell find web/src web/*.html web/*.ts web/tsconfig.json)
@@ -42,7 +42,7 @@ run: $(PAGE) ## run everything in one process, with demo data: http://127.0.0.1:
 # The tests from outside run without the race detector, which sees nothing of
 # other processes.
 # The last lines say which real servers they had, and which they missed.
-test: lint $(if $(NPM),web-test) ## check and test everything; ROLLCALL_REQUIRE_SERVERS=1 fails where a server is missing
+test: lint $(PAGE) $(if $(NPM),web-test) ## check and test everything; ROLLCALL_REQUIRE_SERVERS=1 fails where a server is missing
 	$(GO) build $(RACE) ./...
 	@servers=$$(mktemp) && trap 'rm -f "$$servers"' EXIT; \
 	export ROLLCALL_SERVERS_LOG=$$servers; \
