@@ -10,8 +10,8 @@ N ?= 1000
 FRESH ?= true
 KILLS ?= 200
 
-# The page is built where there is Node; a program without it says how.
-NPM := $(shell command -v npm 2>/dev/null)
+# The page is built where there is a Node that can; a program without it says how.
+NPM := $(shell npm --version >/dev/null 2>&1 && node -p 'const [a, b] = process.versions.node.split("."); a > 20 || (a == 20 && b >= 19) ? "npm" : ""' 2>/dev/null)
 PAGE := $(if $(NPM),web)
 
 .DEFAULT_GOAL := help
@@ -28,11 +28,11 @@ web: web/served/dist/index.html ## build the page, which the binary embeds; need
 web-test: web/node_modules/.package-lock.json ## check the page's types, and test its logic; TestPage tests it in a browser
 	npm --prefix web test --silent
 
-web/served/dist/index.html: web/node_modules/.package-lock.json $(shell find web/src web/*.html web/*.ts web/tsconfig.json)
+web/served/dist/index.html: web/node_modules/.package-lock.json $(shell find web/src web/public web/*.html web/*.ts web/tsconfig.json -type f)
 	npm --prefix web run build --silent
 
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json
-	npm --prefix web ci --silent --no-audit --no-fund
+	npm --prefix web ci --loglevel=error --no-audit --no-fund
 
 run: $(PAGE) ## run everything in one process, with demo data: http://127.0.0.1:8080
 	$(GO) run ./cmd/rollcall serve --embedded --demo

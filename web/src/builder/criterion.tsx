@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { isDid, isFact, nameOf, type Criterion } from "../definition/model.ts";
 import { Picker } from "../parts/picker.tsx";
 import { Did } from "./did.tsx";
@@ -77,8 +78,12 @@ interface SelectProps<V extends string> {
 
 /** Select is a choice of a few words. */
 export function Select<V extends string>({ label, value, options, onChange, autofocus }: SelectProps<V>) {
+  const select = useRef<HTMLSelectElement>(null);
+  useEffect(() => {
+    if (autofocus) select.current?.focus();
+  }, []);
   return (
-    <select aria-label={label} value={value} onChange={(e) => onChange(e.currentTarget.value as V)} ref={(e) => void (autofocus && e?.dataset["seen"] !== "" && focusOnce(e))}>
+    <select ref={select} aria-label={label} value={value} onChange={(e) => onChange(e.currentTarget.value as V)}>
       {(Object.entries(options) as [V, string][]).map(([v, name]) => (
         <option key={v} value={v}>
           {name}
@@ -86,12 +91,6 @@ export function Select<V extends string>({ label, value, options, onChange, auto
       ))}
     </select>
   );
-}
-
-function focusOnce(e: HTMLSelectElement | null): void {
-  if (!e) return;
-  e.dataset["seen"] = "";
-  e.focus();
 }
 
 /** Words are what stands between the fields. */

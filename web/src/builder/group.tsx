@@ -71,12 +71,18 @@ function PartEditor({ part, editing, first, last }: { part: Part; editing: Editi
         <Handle label="Move down" disabled={last} onClick={() => change((root) => move(root, part.id, 1))}>
           ↓
         </Handle>
-        <Handle label={part.kind === "group" ? "Remove the group" : "Remove the condition"} onClick={() => change((root) => remove(root, part.id))}>
+        <Handle label={part.kind === "group" ? "Remove the group" : "Remove the condition"} onClick={(e) => (focusAdd(e), change((root) => remove(root, part.id)))}>
           ×
         </Handle>
       </div>
     </li>
   );
+}
+
+/** focusAdd keeps the focus in the group that a part is taken out of. */
+function focusAdd(e: Event): void {
+  const group = (e.currentTarget as Element).closest(".group");
+  group?.querySelector<HTMLElement>(":scope > .add > button")?.focus();
 }
 
 /** complaint is the server's, without the place: it stands there already. */
@@ -87,7 +93,7 @@ export function complaint(draft: Draft): string {
   return `Expected ${at.expected}${at.found ? `, found ${at.found}` : ""}.${at.suggestion ? ` Did you mean ${at.suggestion}?` : ""}`;
 }
 
-function Handle({ label, disabled, onClick, children }: { label: string; disabled?: boolean; onClick: () => void; children: ComponentChildren }) {
+function Handle({ label, disabled, onClick, children }: { label: string; disabled?: boolean; onClick: (e: Event) => void; children: ComponentChildren }) {
   return (
     <button type="button" class="quiet handle" aria-label={label} title={label} disabled={disabled} onClick={onClick}>
       <span aria-hidden="true">{children}</span>
