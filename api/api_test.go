@@ -39,6 +39,7 @@ type fakeViews struct {
 	asked     StreamQuery
 	askedOf   segment.Origin
 	watches   chan []SegmentSize
+	follows   chan FollowUpdate // nil: Follow ends at once
 }
 
 func (f *fakeViews) Freshness(string) Freshness {
@@ -118,6 +119,20 @@ func (f *fakeViews) Preview(_ context.Context, account string, _ segment.Definit
 }
 
 func (f *fakeViews) Watch(string, []string) Watch { return fakeWatch{f.watches} }
+
+func (f *fakeViews) Follow(ctx context.Context, _ string, _ []string, tell func(FollowUpdate) error) error {
+	for f.follows != nil {
+		select {
+		case u := <-f.follows:
+			if err := tell(u); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
 
 type fakeWatch struct{ sizes <-chan []SegmentSize }
 

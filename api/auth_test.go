@@ -26,6 +26,7 @@ var calls = []struct {
 	{"GET", "/v1/segments/base/members", "", reader, 200},
 	{"GET", "/v1/segments/base/recipients", "", reader, 200},
 	{"GET", "/v1/lists/marketing/spring/recipients", "", reader, 200},
+	{"GET", "/v1/follow?segments=base", "", reader, 200},
 	{"GET", "/v1/tokens", "", writer, 200},
 	{"POST", "/v1/tokens", `{"scope":"read"}`, writer, 201},
 	{"DELETE", "/v1/tokens/spare", "", writer, 204},

@@ -45,6 +45,7 @@ func (s *Server) routes() {
 	handle(s, reader, ndjson(get("recipients", "/v1/segments/{id}/recipients", "The sendable members, as NDJSON")), s.recipients)
 	handle(s, reader, ndjson(get("list-recipients", "/v1/lists/{kind}/{id}/recipients", "Whom on a marketing list can be sent to, as NDJSON")), s.listRecipients)
 	handle(s, reader, events(get("sizes", "/v1/sizes", "Sizes now and from now on, as server-sent events")), s.sizes)
+	handle(s, reader, followed(get("follow", "/v1/follow", "The recipients of segments, and who comes and goes, as NDJSON")), s.followRecipients)
 
 	handle(s, operator, get("list-accounts", "/v1/accounts", "All accounts by id"), s.listAccounts)
 	handle(s, operator, body(post("create-account", "/v1/accounts", "Create an account and its first token", 201), maxBody), s.createAccount)
@@ -152,6 +153,14 @@ func verification(op huma.Operation) huma.Operation {
 
 func events(op huma.Operation) huma.Operation {
 	return streams(op, "text/event-stream", `An event "snapshot" with all sizes, then an event "size" for each change, and "deleted".`)
+}
+
+func followed(op huma.Operation) huma.Operation {
+	return streams(op, "application/x-ndjson", `Lines {"segment", "exited": [...], "entered": [...]}: who left the recipients and who came, `+
+		`to be applied in this order; at first everybody comes. And lines {"freshness"}, at least every second: if it is fresh, everything `+
+		`written before as_of is in the lines before. "as_of_ms" and "day_ends_ms" are how long after the server took the request up that was, `+
+		`and when the account's day ends: count from when you sent it, and nothing is taken for newer than it is. `+
+		`A line that is not fresh takes back what was said before. If the stream is cut off, begin anew.`)
 }
 
 // streaming marks operations that are limited as streams.

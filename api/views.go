@@ -39,6 +39,10 @@ type Views interface {
 	// will be if none is named.
 	Watch(account string, segments []string) Watch
 
+	// Follow tells the recipients of segments, and then who enters and exits and
+	// how fresh that is, until ctx ends, tell fails, or a segment is no more.
+	Follow(ctx context.Context, account string, segments []string, tell func(FollowUpdate) error) error
+
 	// Rebuild tells how a rebuild stands; nil: there is none of that id.
 	Rebuild(ctx context.Context, id string) (*pipeline.RebuildStatus, error)
 
@@ -64,6 +68,7 @@ type (
 	Size            = pipeline.Size
 	SegmentSize     = pipeline.SegmentSize
 	Watch           = pipeline.Watch
+	FollowUpdate    = pipeline.FollowUpdate
 	Warning         = pipeline.Warning
 	Membership      = pipeline.Membership
 	Explanation     = pipeline.Explanation

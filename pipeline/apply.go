@@ -238,6 +238,9 @@ func (a *account) applyForget(op *bitmaps.Op) {
 		p.contacts[contact].last[b] = uint16(last)
 	}
 	if op.Flag {
+		if a.state.leaving != nil {
+			a.state.leaving(a.id, op.Number, a.contacts.name(op.Number))
+		}
 		a.contacts.drop(op.Number)
 		a.dirty(chunkOf(bitmaps.IDs, op.Number))
 	}

@@ -26,6 +26,7 @@ func (s *simulation) check(p *process, q int32) {
 		s.checkPrefix("task", t.state, &t.checkpoint, q)
 	}
 	for _, def := range p.catalog.Accounts() {
+		s.listenIn(p, def)
 		if f := p.view.Freshness(def.ID); f.Fresh {
 			s.checkFresh(p, def, p.asked[f.AsOf])
 		}

@@ -91,10 +91,13 @@ type process struct {
 	amid     bool                    // it is in the middle of an operation, and others have their turn
 	fuse     int                     // operations until fate strikes
 	fate     fate
+
+	listeners map[string]*listener // by account
 }
 
 func (h *harness) start(number int) *process {
-	p := &process{h: h, number: number, catalog: catalog.New(), tasks: make([]*Task, h.partitions), rebuilds: make([]*rebuild, h.partitions), asked: map[time.Time]time.Time{}}
+	p := &process{h: h, number: number, catalog: catalog.New(), tasks: make([]*Task, h.partitions), rebuilds: make([]*rebuild, h.partitions),
+		asked: map[time.Time]time.Time{}, listeners: map[string]*listener{}}
 	address := "127.0.0.1:1"
 	server, real := h.redis.(*miniredis.Miniredis)
 	if real {

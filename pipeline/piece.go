@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"iter"
 	"math/bits"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -179,6 +180,36 @@ func (c *column) set(contact uint32, member bool) {
 		c.words[contact/64] |= bit
 	} else {
 		c.words[contact/64] &^= bit
+	}
+}
+
+// word is the i-th word, of those that are there and those that are not.
+func (c *column) word(i int) uint64 {
+	if i >= len(c.words) {
+		return 0
+	}
+	return c.words[i]
+}
+
+// put and numbers take columns for the pieces of one set of contacts, by their
+// account-wide numbers.
+func (c *columns) put(number uint32, in bool) {
+	piece := int(number / bitmaps.PieceSize)
+	c.grow(piece)
+	(*c)[piece].set(number%bitmaps.PieceSize, in)
+}
+
+func (c columns) numbers() iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for piece := range c {
+			for i, w := range c[piece].words {
+				for ; w != 0; w &= w - 1 {
+					if !yield(uint32(piece)*bitmaps.PieceSize + uint32(i*64+bits.TrailingZeros64(w))) {
+						return
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -31,17 +31,18 @@ type replica struct {
 	trouble    string // what is damaged, so that the state can't be followed
 	checkpoint bitmaps.Checkpoint
 	next       map[consumers.TopicPartition]int64 // checkpoint.Offsets, to look up
+	followers  map[*followed]bool
 }
 
 func newReplica(store *bitmaps.Store, c *catalog.Catalog, partition int32, changed func([]string)) *replica {
-	r := &replica{store: store, partition: partition, changed: changed}
+	r := &replica{store: store, partition: partition, changed: changed, followers: map[*followed]bool{}}
 	r.clear(c)
 	return r
 }
 
 func (r *replica) clear(c *catalog.Catalog) {
 	r.state = newState(c, nil, 0)
-	r.state.follows = true
+	r.state.follows, r.state.leaving = true, r.leaving
 	r.nonce, r.checkpoint, r.next = "", bitmaps.Checkpoint{}, nil
 }
 
@@ -118,6 +119,7 @@ func (r *replica) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.leaving = r.leaving
 	r.mu.Lock()
 	r.state, r.nonce, r.trouble = s, at.Nonce, ""
 	r.seen(at.Checkpoint, nil)

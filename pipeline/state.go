@@ -35,8 +35,9 @@ type state struct {
 	tables   []*daySet
 
 	// Of a state that follows: the sets with events that runs may not hold.
-	recent []*daySet
-	pruned uint64
+	recent  []*daySet
+	pruned  uint64
+	leaving func(account string, number uint32, contact string) // called when a contact is erased; may be nil
 
 	// The account of the event before, which most often is this one's too.
 	lastID      string

@@ -88,6 +88,10 @@ func (f *fakeViews) Preview(context.Context, string, segment.Definition) (api.Pr
 
 func (f *fakeViews) Watch(string, []string) api.Watch { return f }
 
+func (f *fakeViews) Follow(context.Context, string, []string, func(api.FollowUpdate) error) error {
+	return nil
+}
+
 func (f *fakeViews) Next(ctx context.Context) ([]api.SegmentSize, error) {
 	select {
 	case sizes := <-f.watches:
