@@ -51,7 +51,7 @@ func under(path, root string) bool { return path == root || strings.HasPrefix(pa
 
 func TestLeavesImportNothingOfOurs(t *testing.T) {
 	all := packages(t)
-	for _, leaf := range []string{"rollcall/consumers", "rollcall/bitmaps", "rollcall/pipeline/segment", "rollcall/pipeline/portable", "rollcall/embedded"} {
+	for _, leaf := range []string{"rollcall/consumers", "rollcall/bitmaps", "rollcall/pipeline/segment", "rollcall/pipeline/portable", "rollcall/embedded", "rollcall/client"} {
 		p, ok := all[leaf]
 		if !ok {
 			t.Errorf("there is no %s", leaf)
@@ -60,6 +60,15 @@ func TestLeavesImportNothingOfOurs(t *testing.T) {
 			if ours(dep) {
 				t.Errorf("%s depends on %s", leaf, dep)
 			}
+		}
+	}
+}
+
+// A program that sends takes nothing on with the client.
+func TestClientNeedsTheStandardLibraryOnly(t *testing.T) {
+	for _, dep := range packages(t)["rollcall/client"].Deps {
+		if first, _, _ := strings.Cut(dep, "/"); strings.Contains(first, ".") {
+			t.Errorf("rollcall/client depends on %s", dep)
 		}
 	}
 }

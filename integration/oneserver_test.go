@@ -18,6 +18,7 @@ func TestOneServer(t *testing.T) {
 	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, c.with(t), p) })
 	t.Run("import", func(t *testing.T) { testImport(t, c.with(t), p) })
 	t.Run("recipients", func(t *testing.T) { testRecipients(t, c.with(t), p) })
+	t.Run("local view", func(t *testing.T) { testLocalView(t, c.with(t), p) })
 	t.Run("command line", func(t *testing.T) { testCommandLine(t, c.with(t), p) })
 	c.expectAllCounted(c.settled(p))
 }
