@@ -190,6 +190,7 @@ type bench struct {
 	eraser  *fakeEraser
 	letters fakeLetters
 	records fakeRecords
+	sizes   fakeSizes
 	catalog *catalog.Catalog
 	log     *catalog.Log
 	logged  *bytes.Buffer
@@ -209,7 +210,7 @@ func newBench(t *testing.T, configure ...func(*Config)) *bench {
 	t.Cleanup(func() { stop(); running.Wait() })
 
 	config := Config{
-		Catalog: c, Definitions: b.log, Views: b.views, Eraser: b.eraser, Verifier: &fakeVerifier{}, Letters: &b.letters, Records: &b.records,
+		Catalog: c, Definitions: b.log, Views: b.views, Eraser: b.eraser, Verifier: &fakeVerifier{}, Letters: &b.letters, Records: &b.records, Sizes: &b.sizes,
 		Registry:      prometheus.NewRegistry(),
 		OperatorToken: operatorToken, ComposeWait: 50 * time.Millisecond, KeepAlive: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(b.logged, nil)),

@@ -24,6 +24,7 @@ var calls = []struct {
 	{"POST", "/v1/segments/base/check", `{"contacts":["c1"]}`, reader, 200},
 	{"GET", "/v1/segments/base/explain?contact=c1", "", reader, 200},
 	{"GET", "/v1/segments/base/members", "", reader, 200},
+	{"GET", "/v1/segments/base/history", "", reader, 200},
 	{"GET", "/v1/segments/base/recipients", "", reader, 200},
 	{"GET", "/v1/lists/marketing/spring/recipients", "", reader, 200},
 	{"GET", "/v1/follow?segments=base", "", reader, 200},

@@ -44,6 +44,7 @@ func (s *Server) routes() {
 	handle(s, reader, ndjson(get("members", "/v1/segments/{id}/members", "All members, as NDJSON")), s.members)
 	handle(s, reader, ndjson(get("recipients", "/v1/segments/{id}/recipients", "The sendable members, as NDJSON")), s.recipients)
 	handle(s, reader, ndjson(get("list-recipients", "/v1/lists/{kind}/{id}/recipients", "Whom on a marketing list can be sent to, as NDJSON")), s.listRecipients)
+	handle(s, reader, get("history", "/v1/segments/{id}/history", "How large a segment was, and how many entered and exited"), s.sizeHistory)
 	handle(s, reader, events(get("sizes", "/v1/sizes", "Sizes now and from now on, as server-sent events")), s.sizes)
 	handle(s, reader, followed(get("follow", "/v1/follow", "The recipients of segments, and who comes and goes, as NDJSON")), s.followRecipients)
 

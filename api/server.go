@@ -31,6 +31,7 @@ type Config struct {
 	Views       Views
 	Eraser      Eraser
 	Verifier    Verifier
+	Sizes       Sizes
 	Letters     Letters
 	Records     imports.Writer       // takes what imports write
 	Registry    *prometheus.Registry // takes the server's metrics; shown at /metrics

@@ -12,10 +12,11 @@ import (
 // account of its own.
 func TestOneServer(t *testing.T) {
 	c := newCluster(t)
-	p := c.serve().ready()
+	p := c.serve("--history-every", "1s").ready()
 	t.Run("opt-out", func(t *testing.T) { testOptOut(t, c.with(t), p) })
 	t.Run("erase", func(t *testing.T) { testErase(t, c.with(t), p) })
 	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, c.with(t), p) })
+	t.Run("history", func(t *testing.T) { testHistory(t, c.with(t), p) })
 	t.Run("import", func(t *testing.T) { testImport(t, c.with(t), p) })
 	t.Run("recipients", func(t *testing.T) { testRecipients(t, c.with(t), p) })
 	t.Run("local view", func(t *testing.T) { testLocalView(t, c.with(t), p) })

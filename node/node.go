@@ -55,6 +55,8 @@ type Config struct {
 	// ScrubEvery is how often what erased contacts left in rollcall's own topics
 	// is looked for. Default 1 h.
 	ScrubEvery time.Duration
+	// HistoryEvery is how often the sizes of segments are recorded. Default 1 min.
+	HistoryEvery time.Duration
 	// Listen is where the API is served. Required with the role API.
 	Listen string
 	// MaxStaleness is how old what is known of Kafka's ends may be for an
@@ -81,6 +83,7 @@ type Node struct {
 	log      *catalog.Log
 	view     *pipeline.View
 	replays  *pipeline.Replays
+	sizes    *pipeline.SizeHistory
 	group    *consumers.Group
 	registry *prometheus.Registry
 	listener net.Listener
@@ -95,6 +98,7 @@ type Node struct {
 func Open(ctx context.Context, cfg Config) (*Node, error) {
 	cfg.Prefix, cfg.Group = cmp.Or(cfg.Prefix, "rollcall"), cmp.Or(cfg.Group, "rollcall")
 	cfg.Partitions, cfg.Replication = cmp.Or(cfg.Partitions, 8), cmp.Or(cfg.Replication, -1)
+	cfg.HistoryEvery = cmp.Or(cfg.HistoryEvery, time.Minute)
 	cfg.MaxStaleness = cmp.Or(cfg.MaxStaleness, 10*time.Second)
 	n := &Node{cfg: cfg, catalog: catalog.New(), faults: map[int32]string{}, registry: prometheus.NewRegistry(), rebuilds: semaphore.NewWeighted(1)}
 	if err := n.connect(ctx); err != nil {
@@ -105,6 +109,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		Partitions: n.kafka.partitions, Store: n.store, Catalog: n.catalog, Ends: n.kafka,
 		MaxStaleness: cfg.MaxStaleness, Now: time.Now, Inputs: cfg.Inputs,
 	})
+	n.sizes = pipeline.NewSizeHistory(n.kafka, n.catalog, n.kafka.partitions, time.Now)
 	n.replays = pipeline.NewReplays(n.kafka, n.report)
 	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(n), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -260,13 +265,14 @@ func (n *Node) serveAPI(ctx context.Context, g *errgroup.Group) error {
 	server, err := api.New(api.Config{
 		Catalog: n.catalog, Definitions: n.log, Views: status{n.view, n}, Eraser: n.kafka, Registry: n.registry,
 		Ready: n.Missing, OperatorToken: n.cfg.OperatorToken, Tokenless: n.cfg.Tokenless, Version: n.cfg.Version,
-		Streams: n.cfg.Streams, Page: web.Handler(http.HandlerFunc(api.NotFound)), Verifier: n.verifier(), Records: n.kafka,
+		Streams: n.cfg.Streams, Page: web.Handler(http.HandlerFunc(api.NotFound)), Verifier: n.verifier(), Records: n.kafka, Sizes: n.sizes,
 		Letters: pipeline.NewLetters(n.kafka, n.kafka.Watermarks, n.kafka.partitions),
 	})
 	if err != nil {
 		return err
 	}
 	g.Go(func() error { return n.view.Run(ctx) })
+	g.Go(func() error { return n.sizes.Run(ctx) })
 	g.Go(func() error {
 		// Who asks before the definitions are known waits to be let in.
 		if err := n.log.CaughtUp(ctx); err != nil && ctx.Err() == nil {
@@ -290,7 +296,7 @@ func (n *Node) verifier() pipeline.Verifier {
 func (n *Node) serve(ctx context.Context, partition int32, feed *consumers.Feed) error {
 	cfg := pipeline.Config{
 		Partitions: n.kafka.partitions, Store: n.store, Log: n.kafka, Catalog: n.catalog, CatchUp: n.log.CaughtUp,
-		Now: time.Now, Publish: n.cfg.Publish, ScrubEvery: n.cfg.ScrubEvery,
+		Now: time.Now, Publish: n.cfg.Publish, ScrubEvery: n.cfg.ScrubEvery, HistoryEvery: n.cfg.HistoryEvery,
 		Inputs: n.cfg.Inputs, Rebuilds: n.rebuilds, Replays: n.replays, Opened: n.goesOn,
 	}
 	if n.cfg.API {

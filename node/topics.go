@@ -27,6 +27,8 @@ const (
 	// largest is the largest request that brokers take, unless configured
 	// otherwise (socket.request.max.bytes).
 	largest = "104857600"
+	// historyKept is sizes.DaysFor, in ms.
+	historyKept = "69120000000"
 	// compactedWithin bounds how long what was taken out of a topic stays, once
 	// its segment is closed, and how long that takes; in ms.
 	compactedWithin = "86400000"
@@ -68,6 +70,11 @@ func specs(partitions, replication int) []consumers.TopicSpec {
 	add(pipeline.TopicDeadLetters, partitions, scrubbed(largest)) // whatever a producer's topic takes is to fit
 	// A week, and a day more at most.
 	add(pipeline.TopicSegmentChanges, partitions, map[string]string{"retention.ms": "604800000", "segment.ms": "86400000"})
+	// Records take the place of those that have become too old, and those of
+	// accounts that are no more go when they are as old as any history gets.
+	add(pipeline.TopicSizes, partitions, map[string]string{
+		"cleanup.policy": "compact,delete", "retention.ms": historyKept, "segment.ms": "86400000", "max.message.bytes": largest,
+	})
 	add(pipeline.TopicProgress, partitions, compacted())
 	add(pipeline.TopicDefinitions, 1, kept())
 	return all

@@ -21,6 +21,7 @@ const (
 	TopicDefinitions    = "rollcall.definitions"
 	TopicProgress       = "rollcall.progress"
 	TopicSegmentChanges = "rollcall.segment-changes"
+	TopicSizes          = "rollcall.sizes"
 )
 
 // kind is what a record says.

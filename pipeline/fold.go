@@ -292,6 +292,7 @@ func (p *piece) setFacts(contact uint32, is facts, in country) {
 		return
 	}
 	c.facts, c.country = is, in
+	p.sendable.set(contact, is.has(sendable))
 	a := p.account
 	a.emit(bitmaps.Op{Code: bitmaps.OpFacts, Number: p.of(contact), Facts: byte(is), Country: in.String()})
 	p.dirtyFacts(was^is, wasIn, in)

@@ -21,8 +21,8 @@ type piece struct {
 	days     [segment.Behaviours]byDay
 	lists    map[uint32]*listPiece // by list number
 	members  columns
-	sendable column     // contacts that can be sent to; only of a state that follows
-	said     []int64    // when consent was last said, Unix ms; likewise
+	sendable column     // contacts that can be sent to
+	said     []int64    // when consent was last said, Unix ms; only of a state that follows
 	counts   [][]uint32 // by counter of the plan, then contact
 	firsts   []firsts   // by counter of the plan; only where days of messages are counted
 

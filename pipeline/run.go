@@ -57,6 +57,10 @@ func Serve(ctx context.Context, cfg Config, partition int32, feed *consumers.Fee
 	if t.copier != nil {
 		defer beside(ctx, t.copier.Run)()
 	}
+	if t.HistoryEvery > 0 {
+		t.sizes = newSizeRecorder(t)
+		defer beside(ctx, t.sizes.Run)()
+	}
 	defer beside(ctx, newScrubber(&t.Config, partition, watermarks).Run)()
 	if err := t.sweepBeside(ctx); err != nil {
 		return err
@@ -96,6 +100,7 @@ func (t *Task) run(ctx context.Context, feed *consumers.Feed, watermarks Waterma
 		if err != nil {
 			return err
 		}
+		t.recordSizes(worked)
 		if err := t.tendRebuild(ctx, watermarks); err != nil {
 			return err
 		}

@@ -41,6 +41,8 @@ type Config struct {
 	// ScrubEvery is how long a partition waits between two looks for records of
 	// erased contacts in the inbox and among the dead letters. Default 1 h.
 	ScrubEvery time.Duration
+	// HistoryEvery is how often sizes are recorded. Default: never.
+	HistoryEvery time.Duration
 	// Replays copies what replays are of. Default: others do.
 	Replays *Replays
 	Limits  Limits
@@ -99,6 +101,7 @@ type Task struct {
 	rebuild  *rebuilding // nil: none goes on
 	rest     func()      // called after each batch that is read back; nil: nothing
 	copier   *copier     // nil without Config.Replays
+	sizes    *sizeRecorder
 }
 
 // Process takes a batch into the state. When it returns nil, all of it is
@@ -284,6 +287,7 @@ func (t *Task) commit(ctx context.Context) error {
 	if err := t.changes.committed(ctx, t); err != nil {
 		return err
 	}
+	t.sizes.committed(s.inCommit)
 	for _, a := range s.inCommit {
 		a.inCommit = false
 	}

@@ -195,13 +195,9 @@ func (r *replica) addSize(s *Size, account, seg string) {
 	if !ok {
 		return
 	}
-	for _, p := range a.pieces {
-		if slot < len(p.members) {
-			members, sendable := p.members[slot].count(&p.sendable)
-			s.Members += members
-			s.Sendable += sendable
-		}
-	}
+	members, sendable := a.countMembers(slot)
+	s.Members += members
+	s.Sendable += sendable
 	s.Entered += int64(a.totals[slot].Entered)
 	s.Exited += int64(a.totals[slot].Exited)
 }

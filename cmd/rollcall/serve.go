@@ -45,6 +45,7 @@ type serveCmd struct {
 	MaxStreams        int           `default:"1000" help:"How many live sizes and lists may be open at once." group:"Roles"`
 	MaxAccountStreams int           `default:"200" help:"How many of them an account may have." group:"Roles"`
 	ScrubEvery        time.Duration `default:"1h" help:"How often to look for what erased contacts left in rollcall's own topics." group:"Roles"`
+	HistoryEvery      time.Duration `default:"1m" help:"How often to record the sizes of segments." group:"Roles"`
 	PublishChanges    bool          `default:"true" negatable:"" help:"Write changed memberships to rollcall.segment-changes." group:"Roles"`
 }
 
@@ -122,7 +123,10 @@ func (c *serveCmd) config() (node.Config, error) {
 		Kafka: kafka, Redis: *redis, Prefix: c.RedisPrefix, Group: c.Group,
 		Partitions: c.Partitions, Replication: c.Replication, AllowCreateTime: c.AllowCreateTime,
 		Pipeline: slices.Contains(c.Roles, "pipeline"), API: slices.Contains(c.Roles, "api"), Publish: c.PublishChanges,
-		ScrubEvery: c.ScrubEvery, Listen: c.Listen, MaxStaleness: c.MaxStaleness, OperatorToken: token, Version: buildVersion(),
+		ScrubEvery: c.ScrubEvery, HistoryEvery: c.HistoryEvery, Listen: c.Listen, MaxStaleness: c.MaxStaleness, OperatorToken: token, Version: buildVersion(),
+	}
+	if c.HistoryEvery < time.Second || c.HistoryEvery > time.Hour {
+		return cfg, errors.New("--history-every is to be between 1s and 1h")
 	}
 	if cfg.Inputs, err = readInputs(c.Inputs); err != nil {
 		return cfg, err

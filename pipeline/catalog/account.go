@@ -30,6 +30,7 @@ type Segment struct {
 	ID, Name   string
 	Definition segment.Definition
 	Parents    []string // the segments that the definition names, in order, each once
+	Created    int64    // offset of the entry since which there is one of this id
 	Version    int64    // offset of its entry
 	UpdatedAt  time.Time
 }

@@ -72,9 +72,13 @@ func (p PutSegment) apply(c *Catalog, s stamp) {
 	if t.segments == nil {
 		t.segments = map[string]*Segment{}
 	}
+	created := s.offset
+	if before := t.segments[p.ID]; before != nil {
+		created = before.Created
+	}
 	t.segments[p.ID] = &Segment{
 		ID: p.ID, Name: p.Name, Definition: p.Definition, Parents: parents(p.Definition),
-		Version: s.offset, UpdatedAt: s.at,
+		Created: created, Version: s.offset, UpdatedAt: s.at,
 	}
 	c.touch(t, s.offset)
 }

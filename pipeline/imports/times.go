@@ -2,6 +2,8 @@ package imports
 
 import (
 	"time"
+
+	"rollcall/pipeline/segment"
 )
 
 // The ways to write a time of the account's zone, beside RFC 3339 with a zone.
@@ -38,7 +40,7 @@ func timestamp(text string, o *Options) (at, reason string) {
 
 func parse(text string, zone *time.Location) (t time.Time, ok bool) {
 	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		return startOf(day, zone), true
+		return segment.DateOf(day).Start(zone), true
 	}
 	for _, layout := range zoned {
 		if t, err := time.Parse(layout, text); err == nil {
@@ -51,14 +53,4 @@ func parse(text string, zone *time.Location) (t time.Time, ok bool) {
 		}
 	}
 	return t, false
-}
-
-// startOf is the first moment of a day in a zone, also where clocks are set
-// forward at midnight and the day begins at one o'clock.
-func startOf(day time.Time, zone *time.Location) time.Time {
-	t := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone)
-	if t.Day() != day.Day() {
-		_, t = t.ZoneBounds()
-	}
-	return t
 }

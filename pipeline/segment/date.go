@@ -30,6 +30,17 @@ func DateOf(t time.Time) Date {
 	return Date(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() / secondsPerDay)
 }
 
+// Start is the first moment of the day in a zone, also where clocks are set
+// forward at midnight and the day begins at one o'clock.
+func (d Date) Start(zone *time.Location) time.Time {
+	year, month, day := time.Unix(int64(d)*secondsPerDay, 0).UTC().Date()
+	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	if t.Day() != day {
+		_, t = t.ZoneBounds()
+	}
+	return t
+}
+
 // String writes the day as 2026-01-31.
 func (d Date) String() string {
 	return time.Unix(int64(d)*secondsPerDay, 0).UTC().Format(time.DateOnly)
