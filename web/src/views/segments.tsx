@@ -91,7 +91,7 @@ function Table({ segments }: { segments: Segment[] }) {
           <th scope="col">Segment</th>
           <th scope="col" class="number">Members</th>
           <th scope="col" class="number">Sendable</th>
-          <th scope="col" class="line">30 days</th>
+          <th scope="col" class="line">Lately</th>
         </tr>
       </thead>
       <tbody>
