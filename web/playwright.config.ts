@@ -10,8 +10,8 @@ export default defineConfig({
   workers: 1,
   forbidOnly: true,
   reporter: "list",
-  timeout: 60_000,
-  expect: { timeout: 20_000 },
+  timeout: 120_000,
+  expect: { timeout: 30_000 },
   use: {
     baseURL: process.env["SERVER"] ?? "",
     viewport: { width: 1280, height: 860 },

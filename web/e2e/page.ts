@@ -35,10 +35,17 @@ export async function loaded(page: Page): Promise<void> {
   await expect(page.getByText("Loading…")).toHaveCount(0);
 }
 
-/** accessible has axe-core look at the page. Its lesser findings are told, and fail nothing. */
+/** accessible has axe-core look at the page, in light and dark. Its lesser findings are told, and fail nothing. */
 export async function accessible(page: Page, what: string): Promise<void> {
   await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run());
+  await page.emulateMedia({ colorScheme: "light" });
+  await look(page, `${what}, light`, {});
+  await page.emulateMedia({ colorScheme: "dark" });
+  await look(page, `${what}, dark`, { runOnly: "color-contrast" }); // nothing else depends on it
+}
+
+async function look(page: Page, what: string, options: axe.RunOptions): Promise<void> {
+  const { violations } = await page.evaluate((o) => (window as unknown as { axe: typeof axe }).axe.run(o), { ...options, resultTypes: ["violations" as const] });
   const found = violations.map((v) => `${v.impact}: ${v.id}: ${v.help}: ${v.nodes.map((n) => n.html).join(" | ")}`);
   for (const v of found) if (!/^(serious|critical)/.test(v)) console.log(`${what}: ${v}`);
   expect(found.filter((v) => /^(serious|critical)/.test(v)), what).toEqual([]);
