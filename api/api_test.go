@@ -191,6 +191,7 @@ type bench struct {
 	letters fakeLetters
 	records fakeRecords
 	sizes   fakeSizes
+	frozen  *fakeSnapshots
 	catalog *catalog.Catalog
 	log     *catalog.Log
 	logged  *bytes.Buffer
@@ -209,8 +210,9 @@ func newBench(t *testing.T, configure ...func(*Config)) *bench {
 	running.Go(func() { b.log.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait() })
 
+	b.frozen = &fakeSnapshots{bench: b}
 	config := Config{
-		Catalog: c, Definitions: b.log, Views: b.views, Eraser: b.eraser, Verifier: &fakeVerifier{}, Letters: &b.letters, Records: &b.records, Sizes: &b.sizes,
+		Catalog: c, Definitions: b.log, Views: b.views, Eraser: b.eraser, Verifier: &fakeVerifier{}, Letters: &b.letters, Records: &b.records, Sizes: &b.sizes, Snapshots: b.frozen,
 		Registry:      prometheus.NewRegistry(),
 		OperatorToken: operatorToken, ComposeWait: 50 * time.Millisecond, KeepAlive: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(b.logged, nil)),

@@ -28,6 +28,11 @@ var calls = []struct {
 	{"GET", "/v1/segments/base/recipients", "", reader, 200},
 	{"GET", "/v1/lists/marketing/spring/recipients", "", reader, 200},
 	{"GET", "/v1/follow?segments=base", "", reader, 200},
+	{"POST", "/v1/segments/base/snapshots", "", writer, 201},
+	{"GET", "/v1/snapshots", "", reader, 200},
+	{"GET", "/v1/snapshots/11", "", reader, 200},
+	{"GET", "/v1/snapshots/11/recipients", "", reader, 200},
+	{"DELETE", "/v1/snapshots/11", "", writer, 204},
 	{"GET", "/v1/tokens", "", writer, 200},
 	{"POST", "/v1/tokens", `{"scope":"read"}`, writer, 201},
 	{"DELETE", "/v1/tokens/spare", "", writer, 204},
@@ -79,6 +84,9 @@ func TestTokens(t *testing.T) {
 	if id := b.put(catalog.StartReplay{Topics: []catalog.ReplayTopic{{Name: "sms.sent"}}, To: 1}); id != 10 {
 		t.Fatalf("the replay is %d", id)
 	}
+	if s := b.freeze("base"); s.ID != 11 {
+		t.Fatalf("the snapshot is %d", s.ID)
+	}
 	for _, call := range calls {
 		t.Run(call.method+call.path, func(t *testing.T) {
 			b.t = t
@@ -109,7 +117,7 @@ func TestTokens(t *testing.T) {
 			default:
 				expect("read token", b.read, call.status)
 			}
-			if strings.Contains(call.path, "base") {
+			if strings.Contains(call.path, "base") || strings.Contains(call.path, "snapshots/") {
 				expect("foreign token", b.foreign, 404)
 			}
 			if call.access != anybody {

@@ -173,7 +173,7 @@ func FuzzQuery(f *testing.F) {
 func checkLines(t *testing.T, body string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(body, "\n"), "\n")
-	var last endLine
+	var last struct{ End listEnd }
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.End.Count != int64(len(lines)-1) {
 		t.Fatalf("%s\nends with %+v, %v", body, last, err)
 	}

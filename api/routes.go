@@ -45,6 +45,11 @@ func (s *Server) routes() {
 	handle(s, reader, ndjson(get("recipients", "/v1/segments/{id}/recipients", "The sendable members, as NDJSON")), s.recipients)
 	handle(s, reader, ndjson(get("list-recipients", "/v1/lists/{kind}/{id}/recipients", "Whom on a marketing list can be sent to, as NDJSON")), s.listRecipients)
 	handle(s, reader, get("history", "/v1/segments/{id}/history", "How large a segment was, and how many entered and exited"), s.sizeHistory)
+	handle(s, writer, body(post("freeze", "/v1/segments/{id}/snapshots", "Freeze the sendable members, as they are now", 201), maxBody), s.freeze)
+	handle(s, reader, get("list-snapshots", "/v1/snapshots", "The frozen lists, the newest first"), s.listSnapshots)
+	handle(s, reader, get("get-snapshot", "/v1/snapshots/{id}", "What a frozen list is of"), s.getSnapshot)
+	handle(s, writer, del("delete-snapshot", "/v1/snapshots/{id}", "Delete a frozen list"), s.deleteSnapshot)
+	handle(s, reader, frozen(get("frozen-recipients", "/v1/snapshots/{id}/recipients", "Those of a frozen list that are sendable still, as NDJSON")), s.frozenRecipients)
 	handle(s, reader, events(get("sizes", "/v1/sizes", "Sizes now and from now on, as server-sent events")), s.sizes)
 	handle(s, reader, followed(get("follow", "/v1/follow", "The recipients of segments, and who comes and goes, as NDJSON")), s.followRecipients)
 
@@ -82,7 +87,7 @@ func handle[I, O any](s *Server, a access, op huma.Operation, handler func(conte
 		op.Security = []map[string][]string{{}}
 	}
 	op.Middlewares = huma.Middlewares{s.admit(a)}
-	op.Errors = []int{400, 401, 403, 404, 429, 503}
+	op.Errors = append(op.Errors, 400, 401, 403, 404, 429, 503)
 	if op.Method != http.MethodGet {
 		op.Errors = append(op.Errors, 409)
 	}
@@ -144,6 +149,13 @@ func ndjson(op huma.Operation) huma.Operation {
 		`Contacts are looked at in batches of at most 500, each right before it is handed to the connection: `+
 		`nobody is in a batch who was no longer a member, or sendable, by then. `+
 		`Who is a member from beginning to end is in the list once, also if it was cut off and gone on with; who comes or goes meanwhile, at most once.`)
+}
+
+func frozen(op huma.Operation) huma.Operation {
+	op.Errors = []int{http.StatusConflict, http.StatusGone}
+	return streams(op, "application/x-ndjson", `Lines {"contact": "..."}, some with a "cursor" from which to go on, also after the state was rebuilt. `+
+		`The last line is {"end": {"count", "frozen", "withheld", "cursor", "freshness"}}, with the numbers of what came after the cursor that was given: `+
+		`without it the list is cut off.`)
 }
 
 func verification(op huma.Operation) huma.Operation {

@@ -33,7 +33,8 @@ type Config struct {
 	Verifier    Verifier
 	Sizes       Sizes
 	Letters     Letters
-	Records     imports.Writer       // takes what imports write
+	Records     imports.Writer // takes what imports write
+	Snapshots   Snapshots
 	Registry    *prometheus.Registry // takes the server's metrics; shown at /metrics
 
 	// Ready names what is missing before the process is ready; none: it is.

@@ -65,7 +65,10 @@ func (s *Server) list(c caller, of segment.Origin, in PartInput, sendableOnly bo
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		_, w := humago.Unwrap(ctx)
 		l := &lines{server: s, caller: c, stale: in.Stale, w: w, cursor: in.Cursor, looked: time.Now()}
-		l.run(ctx.Context(), of, query)
+		l.run(ctx.Context(), func() (any, Freshness, error) {
+			count, freshness, err := s.Views.Stream(ctx.Context(), c.account, of, query, l.contacts)
+			return listEnd{count, l.cursor, freshness}, freshness, err
+		})
 	}}, nil
 }
 
@@ -104,21 +107,22 @@ type contactLine struct {
 	Cursor  string `json:"cursor,omitempty"`
 }
 
-type endLine struct {
-	End struct {
-		Count     int64     `json:"count"`
-		Cursor    string    `json:"cursor"`
-		Freshness Freshness `json:"freshness"`
-	} `json:"end"`
+// listEnd ends a list.
+type listEnd struct {
+	Count     int64     `json:"count"`
+	Cursor    string    `json:"cursor"`
+	Freshness Freshness `json:"freshness"`
 }
 
-func (l *lines) run(ctx context.Context, of segment.Origin, query StreamQuery) {
-	count, freshness, err := l.server.Views.Stream(ctx, l.caller.account, of, query, l.contacts)
+// run writes a list and, if it is fresh then, how it ends. list yields contacts to
+// l, and says the latter.
+func (l *lines) run(ctx context.Context, list func() (end any, f Freshness, err error)) {
+	end, freshness, err := list()
 	if err == nil {
 		err = l.stale.settle(freshness)
 	}
 	if err == nil {
-		err = l.end(count, freshness)
+		err = l.end(end)
 	}
 	if err != nil && l.out == nil { // else the list has no end line
 		problemOf(ctx, l.server.Log, err).write(l.w)
@@ -179,10 +183,8 @@ func (l *lines) begin() {
 	l.out = patient(l.w)
 }
 
-func (l *lines) end(count int64, f Freshness) error {
-	var line endLine
-	line.End.Count, line.End.Cursor, line.End.Freshness = count, l.cursor, f
-	if err := l.line(line); err != nil {
+func (l *lines) end(end any) error {
+	if err := l.line(map[string]any{"end": end}); err != nil {
 		return err
 	}
 	return l.write()

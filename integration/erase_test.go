@@ -29,6 +29,7 @@ func forgetful(t *testing.T) *cluster {
 	_, err := c.client.EnsureTopics(t.Context(), []consumers.TopicSpec{
 		spec("rollcall.inbox", "cleanup.policy", "compact", "max.compaction.lag.ms", "500"),
 		spec("rollcall.dead-letters", "cleanup.policy", "compact", "max.compaction.lag.ms", "500"),
+		spec("rollcall.snapshots", "cleanup.policy", "compact", "max.compaction.lag.ms", "500"),
 		spec("rollcall.segment-changes", "retention.ms", "1000"),
 	})
 	must(t, err)
@@ -128,6 +129,18 @@ func TestEraseEverywhere(t *testing.T) {
 	if s.Outcomes["forwarded"] == 0 || len(s.DeadLetters) < 3 {
 		t.Fatalf("of these tests' records became %v %v", s.Outcomes, s.DeadLetters)
 	}
+	f := tenant{"freezer", "UTC", "US", 730, map[string]string{"in": "all contacts where opted in"}}
+	f.create(t, p)
+	f.define(t, p, "i")
+	for _, contact := range []string{byAPI, stays} {
+		c.put("contacts", "freezer/"+contact, contactRecord("freezer", contact))
+		c.put("sms.opted_in", "freezer/"+contact, consentRecord("freezer", contact, time.Now()))
+	}
+	c.settled(p)
+	frozenList := freeze(t, p, "freezer", "in")
+	if f := thaw(t, p, "freezer", frozenList, ""); f.Count != 2 {
+		t.Fatalf("frozen is %v", f)
+	}
 	for contact := range phones {
 		if n := len(c.naming(contact)); n < 100 {
 			t.Fatalf("there are %d traces of %s: this test shows nothing", n, contact)
@@ -140,6 +153,9 @@ func TestEraseEverywhere(t *testing.T) {
 	}
 	if code, _, errs := rollcall(t, p, operatorToken, "--account", "acme", "erase", byCLI); code != 0 {
 		t.Fatalf("rollcall erase: exit %d: %s", code, errs)
+	}
+	if code, body := ask(t, p, "freezer", "DELETE", "/v1/contacts/"+byAPI, nil); code != 204 {
+		t.Fatalf("erasing is answered %d: %s", code, body)
 	}
 	expectGone := func(when string) {
 		t.Helper()
@@ -156,6 +172,9 @@ func TestEraseEverywhere(t *testing.T) {
 			expectMember(t, p, "acme", id, byAPI, false)
 			expectMember(t, p, "acme", id, byCLI, false)
 			expectMember(t, p, "acme", id, stays, true)
+		}
+		if f := thaw(t, p, "freezer", frozenList, ""); fmt.Sprint(f.contacts) != "["+stays+"]" || f.Frozen != 2 || f.Withheld.Erased != 1 {
+			t.Errorf("%s the frozen list is %v", when, f)
 		}
 	}
 	expectGone("after the erasure")

@@ -15,6 +15,7 @@ func TestOneServer(t *testing.T) {
 	p := c.serve("--history-every", "1s").ready()
 	t.Run("opt-out", func(t *testing.T) { testOptOut(t, c.with(t), p) })
 	t.Run("erase", func(t *testing.T) { testErase(t, c.with(t), p) })
+	t.Run("frozen", func(t *testing.T) { testFrozen(t, c.with(t), p) })
 	t.Run("dead letters", func(t *testing.T) { testDeadLetters(t, c.with(t), p) })
 	t.Run("history", func(t *testing.T) { testHistory(t, c.with(t), p) })
 	t.Run("import", func(t *testing.T) { testImport(t, c.with(t), p) })

@@ -266,7 +266,8 @@ func (n *Node) serveAPI(ctx context.Context, g *errgroup.Group) error {
 		Catalog: n.catalog, Definitions: n.log, Views: status{n.view, n}, Eraser: n.kafka, Registry: n.registry,
 		Ready: n.Missing, OperatorToken: n.cfg.OperatorToken, Tokenless: n.cfg.Tokenless, Version: n.cfg.Version,
 		Streams: n.cfg.Streams, Page: web.Handler(http.HandlerFunc(api.NotFound)), Verifier: n.verifier(), Records: n.kafka, Sizes: n.sizes,
-		Letters: pipeline.NewLetters(n.kafka, n.kafka.Watermarks, n.kafka.partitions),
+		Letters:   pipeline.NewLetters(n.kafka, n.kafka.Watermarks, n.kafka.partitions),
+		Snapshots: pipeline.NewSnapshots(n.view, n.kafka, n.log),
 	})
 	if err != nil {
 		return err

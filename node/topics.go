@@ -68,6 +68,7 @@ func specs(partitions, replication int) []consumers.TopicSpec {
 		}
 	}
 	add(pipeline.TopicDeadLetters, partitions, scrubbed(largest)) // whatever a producer's topic takes is to fit
+	add(pipeline.TopicSnapshots, partitions, scrubbed(forwarded))
 	// A week, and a day more at most.
 	add(pipeline.TopicSegmentChanges, partitions, map[string]string{"retention.ms": "604800000", "segment.ms": "86400000"})
 	// Records take the place of those that have become too old, and those of

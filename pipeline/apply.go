@@ -107,10 +107,10 @@ func (a *account) apply(op *bitmaps.Op) {
 		p.today, p.version = segment.Date(op.Day), op.Offset
 		a.dirty(bitmaps.Field{Kind: bitmaps.Composed, N: [4]uint32{op.Number}})
 	case bitmaps.OpErase:
+		a.erasures[op.Hash] = op.Time
 		if a.state.follows {
 			return
 		}
-		a.erasures[op.Hash] = op.Time
 		a.state.flush.erase(a.state.seq, a.state.now)
 		a.dirty(bitmaps.Field{Kind: bitmaps.Erasures})
 	case bitmaps.OpForget:

@@ -3,7 +3,9 @@ package pipeline
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"strings"
 	"unicode"
@@ -19,28 +21,32 @@ import (
 // be an id. It is not safe for concurrent use.
 type erasedContacts struct {
 	catalog  *catalog.Catalog
-	key      []byte
+	hasher   *erasureHasher
 	until    map[[16]byte]int64 // when a contact was erased last: Kafka time
 	accounts map[string]bool    // that have erased contacts
+	recent   map[string]bool    // that have any which were not known before
 	zones    map[string]*zone
 	decoder  decoder
 }
 
 func newErasedContacts(c *catalog.Catalog) *erasedContacts {
 	return &erasedContacts{
-		catalog: c, key: c.ErasureKey(),
-		until: map[[16]byte]int64{}, accounts: map[string]bool{}, zones: map[string]*zone{},
+		catalog: c, hasher: newErasureHasher(c.ErasureKey()),
+		until: map[[16]byte]int64{}, accounts: map[string]bool{}, recent: map[string]bool{}, zones: map[string]*zone{},
 	}
 }
 
 // add takes an entry of rollcall.erasures.
-func (c *erasedContacts) add(r *consumers.Record) {
+func (c *erasedContacts) add(r *consumers.Record, recent bool) {
 	var e event
 	if c.decoder.erasure(r, &e) != "" {
 		return
 	}
 	c.until[e.hash] = max(c.until[e.hash], e.origin.time)
 	c.accounts[string(e.account)] = true
+	if recent {
+		c.recent[string(e.account)] = true
+	}
 }
 
 // erasedAt is when a contact was erased last, 0 if it never was.
@@ -48,7 +54,7 @@ func (c *erasedContacts) erasedAt(account, contact string) int64 {
 	if !c.accounts[account] {
 		return 0
 	}
-	return c.until[erasureHash(c.key, []byte(account), []byte(contact))]
+	return c.until[c.hasher.of([]byte(account), []byte(contact))]
 }
 
 // named tells whether a record of the inbox or of the dead letters names a
@@ -190,3 +196,26 @@ func telling(text []byte) bool {
 
 // marks are not part of a word.
 const marks = "\"'`,;=&|<>(){}[]\\"
+
+// erasures reads all of them, up to the ends given; those that stand at known
+// or after it are recent.
+func (s *scrubber) erasures(ctx context.Context, ends, known map[int32]int64) (*erasedContacts, error) {
+	erased := newErasedContacts(s.catalog)
+	for q, end := range ends {
+		tp := consumers.TopicPartition{Topic: TopicErasures, Partition: q}
+		if end == 0 {
+			continue
+		}
+		_, err := s.log.ReadAll(ctx, tp, -1, func(r *consumers.Record) error {
+			if r.Offset >= end {
+				return errEnd
+			}
+			erased.add(r, r.Offset >= known[q])
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnd) {
+			return nil, err
+		}
+	}
+	return erased, nil
+}

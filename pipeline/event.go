@@ -22,6 +22,7 @@ const (
 	TopicProgress       = "rollcall.progress"
 	TopicSegmentChanges = "rollcall.segment-changes"
 	TopicSizes          = "rollcall.sizes"
+	TopicSnapshots      = "rollcall.snapshots"
 )
 
 // kind is what a record says.

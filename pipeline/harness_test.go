@@ -89,7 +89,8 @@ type process struct {
 	asked    map[time.Time]time.Time // by its clock, when it asked where the log ends
 	dead     bool                    // it crashed
 	amid     bool                    // it is in the middle of an operation, and others have their turn
-	fuse     int                     // operations until fate strikes
+	frozen   *Snapshots
+	fuse     int // operations until fate strikes
 	fate     fate
 
 	listeners map[string]*listener // by account
@@ -119,6 +120,8 @@ func (h *harness) start(number int) *process {
 	}
 	p.config.Replays = NewReplays(archive{p}, archive{p}.report)
 	p.view = NewView(ViewConfig{Partitions: h.partitions, Store: p.store, Catalog: p.catalog, Ends: p, Now: p.clock, MaxStaleness: time.Minute})
+	p.frozen = NewSnapshots(p.view, gatedLog{p}, gatedDefinitions{p})
+	p.frozen.chunk = 8 // of a contact or two
 	return p
 }
 

@@ -309,7 +309,7 @@ func (s *simulation) transaction() string {
 
 // refuseWrites has the broker refuse one of the topics that are written to.
 func (s *simulation) refuseWrites() string {
-	topics := []string{TopicDeadLetters, TopicInbox, TopicErasures, TopicProgress, TopicSegmentChanges, ""}
+	topics := []string{TopicDeadLetters, TopicInbox, TopicErasures, TopicProgress, TopicSegmentChanges, TopicSnapshots, ""}
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
 	s.log.refuses = topics[s.luck.IntN(len(topics))]

@@ -19,10 +19,10 @@ import (
 )
 
 // What rollcall has written to topics of its own names contacts too: forwarded
-// records in the inbox, and dead letters. Both topics are compacted, and each of
-// their records has a key of its own, so a record is taken out by writing its
-// key without a value. The owner of a partition does that in rounds, beside its
-// work, for every contact that was erased since the round before.
+// records in the inbox, dead letters, and snapshots. These topics are compacted,
+// and each of their records has a key of its own, so a record is taken out by
+// writing its key without a value. The owner of a partition does that in rounds,
+// beside its work, for every contact that was erased since the round before.
 
 // closing is for how long after it took something out a scrubber goes on
 // writing: Kafka compacts a segment only after it has closed it, and it closes
@@ -37,13 +37,14 @@ const scrubKey = "scrub"
 type scrubbed struct {
 	Erasures map[int32]int64  `json:"erasures"` // by partition: those below were looked for everywhere
 	Next     map[string]int64 `json:"next"`     // by topic: records below were held against those
+	Voided   int64            `json:"voided"`   // snapshots that were given up by then were looked for everywhere
 	Until    int64            `json:"until"`    // Unix ms; until when to go on writing
 }
 
 func scrubbedKey(partition int32) string { return scrubbedPrefix + strconv.Itoa(int(partition)) }
 
 // scrubbedTopics are those that a scrubber goes through.
-var scrubbedTopics = []string{TopicInbox, TopicDeadLetters}
+var scrubbedTopics = []string{TopicInbox, TopicDeadLetters, TopicSnapshots}
 
 // scrubber scrubs a partition. All that it knows is in Kafka. Two that work on
 // one partition do no harm.
@@ -169,84 +170,77 @@ func offsetOf(offsets []bitmaps.Offset, topic string, partition int32, otherwise
 // sweepAll goes through the topics: from the beginning if there are new
 // erasures, and through what is new if not.
 func (s *scrubber) sweepAll(ctx context.Context, done *scrubbed, ends scrubbed) error {
-	newErasures := !maps.Equal(done.Erasures, ends.Erasures)
-	if !newErasures && maps.Equal(done.Next, ends.Next) {
+	newErasures, voided := !maps.Equal(done.Erasures, ends.Erasures), s.catalog.Voided()
+	if !newErasures && voided == done.Voided && maps.Equal(done.Next, ends.Next) {
 		return nil
 	}
-	erased, err := s.erasures(ctx, ends.Erasures)
+	erased, err := s.erasures(ctx, ends.Erasures, done.Erasures)
 	if err != nil {
 		return err
 	}
 	for _, topic := range scrubbedTopics {
-		from := done.Next[topic]
-		if newErasures {
+		from, end := done.Next[topic], ends.Next[topic]
+		if newErasures || topic == TopicSnapshots && voided != done.Voided {
 			from = -1
 		}
-		if len(erased.until) > 0 && from < ends.Next[topic] {
-			took, left, err := s.sweep(ctx, topic, from, erased)
-			if err != nil {
-				return err
-			}
-			if left && s.now().UnixMilli() >= done.Until {
-				done.Until = s.now().Add(closing).UnixMilli()
-			}
-			if took > 0 {
-				slog.Info("records of erased contacts are taken out", "topic", topic, "partition", s.partition, "records", took)
-				done.Until = s.now().Add(closing).UnixMilli()
-			}
+		var did swept
+		switch {
+		case from >= end:
+		case topic == TopicSnapshots:
+			did, err = s.sweepSnapshots(ctx, from, done.Next[topic], erased)
+		case len(erased.until) > 0:
+			did, err = s.sweep(ctx, topic, from, erased)
 		}
-		done.Next[topic] = ends.Next[topic]
+		if err != nil {
+			return err
+		}
+		done.Next[topic] = end
+		if did.again > 0 {
+			done.Next[topic] = min(end, did.again-1)
+		}
+		s.keepClosing(done, topic, did)
 	}
-	done.Erasures = ends.Erasures
+	done.Erasures, done.Voided = ends.Erasures, voided
 	return nil
+}
+
+// swept is what came of going through a topic.
+type swept struct {
+	took  int   // records taken out, or written anew
+	left  bool  // something is taken out already and not yet compacted away
+	again int64 // 1 + the offset from which to look again, 0: from the end on
+}
+
+// keepClosing has Kafka compact what was taken out.
+func (s *scrubber) keepClosing(done *scrubbed, topic string, did swept) {
+	if did.took > 0 {
+		slog.Info("records are taken out, or written without erased contacts", "topic", topic, "partition", s.partition, "records", did.took)
+	}
+	if did.took > 0 || did.left && s.now().UnixMilli() >= done.Until {
+		done.Until = s.now().Add(closing).UnixMilli()
+	}
 }
 
 var errEnd = errors.New("end")
 
-// erasures reads all of them, up to the ends given.
-func (s *scrubber) erasures(ctx context.Context, ends map[int32]int64) (*erasedContacts, error) {
-	erased := newErasedContacts(s.catalog)
-	for q, end := range ends {
-		tp := consumers.TopicPartition{Topic: TopicErasures, Partition: q}
-		if end == 0 {
-			continue
-		}
-		_, err := s.log.ReadAll(ctx, tp, -1, func(r *consumers.Record) error {
-			if r.Offset >= end {
-				return errEnd
-			}
-			erased.add(r)
-			return nil
-		})
-		if err != nil && !errors.Is(err, errEnd) {
-			return nil, err
-		}
-	}
-	return erased, nil
-}
-
-// sweep takes what names an erased contact out of a topic, and tells how much
-// that was. What is taken out already and not yet compacted away is left alone.
-func (s *scrubber) sweep(ctx context.Context, topic string, from int64, erased *erasedContacts) (took int, left bool, err error) {
+// sweep takes what names an erased contact out of a topic. What is taken out
+// already and not yet compacted away is left alone.
+func (s *scrubber) sweep(ctx context.Context, topic string, from int64, erased *erasedContacts) (done swept, err error) {
 	tp := consumers.TopicPartition{Topic: topic, Partition: s.partition}
 	found := map[string]bool{}
 	take := func(r *consumers.Record) error {
 		switch {
 		case r.Key == nil:
 		case r.Value == nil:
-			left = left || found[string(r.Key)]
+			done.left = done.left || found[string(r.Key)]
 			delete(found, string(r.Key))
 		case erased.named(r):
 			found[string(r.Key)] = true
 		}
 		return nil
 	}
-	_, err = s.log.ReadAll(ctx, tp, from, take)
-	if lost := (*consumers.OffsetLostError)(nil); errors.As(err, &lost) { // somebody cut it off
-		_, err = s.log.ReadAll(ctx, tp, -1, take)
-	}
-	if err != nil {
-		return 0, left, err
+	if err := s.readFrom(ctx, tp, from, take); err != nil {
+		return done, err
 	}
 	for keys := range slices.Chunk(slices.Sorted(maps.Keys(found)), scrubAtOnce) {
 		var messages []consumers.Message
@@ -254,11 +248,20 @@ func (s *scrubber) sweep(ctx context.Context, topic string, from int64, erased *
 			messages = append(messages, consumers.Message{Topic: topic, Partition: s.partition, Key: []byte(key)})
 		}
 		if _, err := s.log.Write(ctx, messages); err != nil {
-			return took, left, err
+			return done, err
 		}
-		took += len(keys)
+		done.took += len(keys)
 	}
-	return took, left, nil
+	return done, nil
+}
+
+// readFrom reads a partition from an offset on, or from where it begins now.
+func (s *scrubber) readFrom(ctx context.Context, tp consumers.TopicPartition, from int64, take func(*consumers.Record) error) error {
+	_, err := s.log.ReadAll(ctx, tp, from, take)
+	if lost := (*consumers.OffsetLostError)(nil); errors.As(err, &lost) { // somebody cut it off
+		_, err = s.log.ReadAll(ctx, tp, -1, take)
+	}
+	return err
 }
 
 const scrubAtOnce = 1000 // records taken out with one write

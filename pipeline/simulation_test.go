@@ -121,6 +121,7 @@ type simulation struct {
 
 	compactions *rand.Rand // says when Kafka compacts
 	operator    *operator  // exports and imports
+	freezer     *freezer   // freezes lists, and reads them
 }
 
 var historyShapes = []history.Options{
@@ -134,7 +135,7 @@ func simulate(t *testing.T, seed uint64, o options) {
 	s := &simulation{harness: newHarness(t, hist.Partitions, seed), options: o, luck: rand.New(rand.NewPCG(seed, 2)),
 		compactions: rand.New(rand.NewPCG(seed, 3)), partner: newPartner(seed),
 		widened: map[string]bool{}, touched: map[string]time.Time{}, changes: map[string]int{}}
-	s.operator = newOperator(s)
+	s.operator, s.freezer = newOperator(s), newFreezer(s)
 	s.lagging, s.others, s.mend, s.replays = true, s.interrupt, s.recover, newReplaying(seed)
 	s.processes = []*process{s.process, s.start(1)}
 	for p := range s.owners {
@@ -161,6 +162,7 @@ func simulate(t *testing.T, seed uint64, o options) {
 			s.compare(world.Accounts, result, s.processes...)
 			s.compareIgnored()
 			s.verify(s.processes[0], VerifyQuery{})
+			s.freezer.rested(world.Accounts)
 			s.compact()
 			s.operator.rested()
 		}
@@ -214,6 +216,7 @@ func (s *simulation) compact() {
 	for _, topic := range scrubbedTopics {
 		s.log.compact(topic)
 	}
+	s.freezer.scrubbed()
 }
 
 // moved puts a run into a partition that was added to its topic.
@@ -248,6 +251,7 @@ func (s *simulation) act() {
 		s.replayOn()
 	}
 	s.operator.act()
+	s.freezer.act()
 	ctx := context.Background()
 	p := s.processes[s.rng.IntN(len(s.processes))]
 	q := int32(s.rng.IntN(int(s.partitions)))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"hash"
 
 	"rollcall/bitmaps"
 	"rollcall/pipeline/catalog"
@@ -135,10 +136,25 @@ func (s *state) erasureHash(account, contact []byte) (hash [16]byte) {
 }
 
 func erasureHash(key, account, contact []byte) (hash [16]byte) {
-	mac := hmac.New(sha256.New, key)
-	mac.Write(account)
-	mac.Write([]byte("/"))
-	mac.Write(contact)
-	copy(hash[:], mac.Sum(nil))
+	return newErasureHasher(key).of(account, contact)
+}
+
+// erasureHasher makes many hashes. It is not safe for concurrent use.
+type erasureHasher struct {
+	mac hash.Hash
+	sum []byte
+}
+
+func newErasureHasher(key []byte) *erasureHasher {
+	return &erasureHasher{mac: hmac.New(sha256.New, key)}
+}
+
+func (h *erasureHasher) of(account, contact []byte) (hash [16]byte) {
+	h.mac.Reset()
+	h.mac.Write(account)
+	h.mac.Write([]byte("/"))
+	h.mac.Write(contact)
+	h.sum = h.mac.Sum(h.sum[:0])
+	copy(hash[:], h.sum)
 	return hash
 }

@@ -43,24 +43,34 @@ func (c *listRecipientsCmd) Run(s *session) error {
 	return c.print(s, "/v1/lists/marketing/"+url.PathEscape(c.ID)+"/recipients")
 }
 
-func (c *partFlags) print(s *session, path string) error {
+func (f *partFlags) query() url.Values {
 	query := url.Values{}
-	for name, value := range map[string]string{"slice": c.Slice, "cursor": c.Cursor, "stale": stale(c.AllowStale)} {
+	for name, value := range map[string]string{"slice": f.Slice, "cursor": f.Cursor, "stale": stale(f.AllowStale)} {
 		if value != "" {
 			query.Set(name, value)
 		}
 	}
+	return query
+}
+
+func (f *partFlags) print(s *session, path string) error {
+	_, err := s.printList(path, f.query())
+	return err
+}
+
+// printList prints a list, and returns what its end line says.
+func (s *session) printList(path string, query url.Values) (end json.RawMessage, err error) {
 	response, err := s.send("GET", path+"?"+query.Encode(), nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
 	out := bufio.NewWriter(s.stdout)
-	err = copyList(out, response.Body, s.JSON)
+	end, err = copyList(out, response.Body, s.JSON)
 	if flushErr := out.Flush(); err == nil {
 		err = flushErr
 	}
-	return err
+	return end, err
 }
 
 func stale(allowed bool) string {
@@ -76,9 +86,9 @@ type listLine struct {
 	End     json.RawMessage `json:"end"`
 }
 
-// copyList prints a list up to its end line. A list without one is cut off,
-// and whoever takes it for whole would leave people out.
-func copyList(w io.Writer, list io.Reader, raw bool) error {
+// copyList prints a list up to its end line, and returns what that says. A list
+// without one is cut off, and whoever takes it for whole would leave people out.
+func copyList(w io.Writer, list io.Reader, raw bool) (end json.RawMessage, err error) {
 	lines := bufio.NewScanner(list)
 	lines.Buffer(nil, 1<<20)
 	var n int
@@ -86,13 +96,13 @@ func copyList(w io.Writer, list io.Reader, raw bool) error {
 	for lines.Scan() {
 		var line listLine
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return cutOff(n, cursor, err)
+			return nil, cutOff(n, cursor, err)
 		}
 		if raw {
 			fmt.Fprintf(w, "%s\n", lines.Bytes())
 		}
 		if line.End != nil {
-			return nil
+			return line.End, nil
 		}
 		if !raw {
 			fmt.Fprintln(w, plain(line.Contact))
@@ -102,7 +112,7 @@ func copyList(w io.Writer, list io.Reader, raw bool) error {
 			cursor = line.Cursor
 		}
 	}
-	return cutOff(n, cursor, lines.Err())
+	return nil, cutOff(n, cursor, lines.Err())
 }
 
 func cutOff(n int, cursor string, cause error) error {

@@ -22,6 +22,7 @@ type cli struct {
 	Accounts accountCmd  `cmd:"" name:"account" help:"Accounts (takes the operator's token)."`
 	Segment  segmentCmd  `cmd:"" help:"Segments: define, show, size, list their members."`
 	List     listCmd     `cmd:"" help:"Marketing lists: whom to send to."`
+	Snapshot snapshotCmd `cmd:"" help:"Frozen lists: freeze a segment's recipients, list, read and delete them."`
 	Check    checkCmd    `cmd:"" help:"Are these contacts in a segment, and sendable?"`
 	Tokens   tokenCmd    `cmd:"" name:"token" help:"Tokens of the account."`
 	Letters  lettersCmd  `cmd:"" name:"dead-letters" help:"Records that could not be read (takes the operator's token)."`

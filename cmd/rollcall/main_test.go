@@ -171,6 +171,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{t: t, views: &fakeViews{catalog: c, watches: make(chan []api.SegmentSize)}, eraser: make(fakeEraser, 9), log: log, kafka: &fakeRecords{}}
 	server, err := api.New(api.Config{
 		Catalog: c, Definitions: log, Views: b.views, Eraser: b.eraser, Records: b.kafka, Sizes: fakeSizes{}, Registry: prometheus.NewRegistry(),
+		Snapshots:     &fakeSnapshots{catalog: c, log: log},
 		OperatorToken: "op", Tokenless: true, Version: "v1",
 	})
 	if err != nil {
@@ -256,7 +257,7 @@ func TestCutOffList(t *testing.T) {
 		`{"contact":"a","cursor":"x"}`:      "--cursor x",
 		"{\"contact\":\"a\"}\n{\"contact\"": "cut off after 1 contacts",
 	} {
-		if err := copyList(io.Discard, strings.NewReader(list), false); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := copyList(io.Discard, strings.NewReader(list), false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", list, err)
 		}
 	}

@@ -31,6 +31,7 @@ type Catalog struct {
 	losses     []AcceptLoss
 	rebuilds   []Rebuild
 	replays    []*Replay // by id
+	voided     int64     // see Voided
 	erasureKey []byte
 	changed    chan struct{} // closed at the next entry; nil: nobody asked for it
 	zones      sync.Map      // name -> *time.Location
@@ -41,6 +42,7 @@ type tenant struct {
 	account  Account // without segments
 	segments map[string]*Segment
 	tokens   map[string]token
+	frozen   map[int64]*Snapshot     // by id
 	place    *list.Element           // in Catalog.recent
 	snapshot atomic.Pointer[Account] // made when somebody asks; nil after a change
 }

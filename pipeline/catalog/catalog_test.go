@@ -281,6 +281,8 @@ func TestEntriesSurviveTheirJSON(t *testing.T) {
 		PutAccount{"acme", "UTC", 730, "US"}, DeleteAccount{"acme"},
 		PutSegment{"acme", "a", "N", def, &version}, DeleteSegment{"acme", "a", nil},
 		PutToken{"acme", "t", Read, make([]byte, 32)}, RevokeToken{"acme", "t"}, NewSettings(),
+		StartSnapshot{"acme", "a", "N", 7, "x.1-y.2", 3}, EndSnapshot{"acme", 8, []SnapshotPart{{5, 2, 3}}, ""},
+		EndSnapshot{"acme", 8, nil, "lost"}, DeleteSnapshot{"acme", 8},
 	} {
 		value, err := encode("me", e)
 		if err != nil {

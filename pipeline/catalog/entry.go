@@ -11,7 +11,8 @@ import (
 
 // Entry is one change of the definitions: PutAccount, DeleteAccount,
 // PutSegment, DeleteSegment, PutToken, RevokeToken, AcceptLoss, StartRebuild,
-// CancelRebuild, StartReplay, CancelReplay, ReportReplay or Settings.
+// CancelRebuild, StartReplay, CancelReplay, ReportReplay, StartSnapshot,
+// EndSnapshot, DeleteSnapshot or Settings.
 type Entry interface {
 	// entryType is the value of "type" in the entry's JSON.
 	entryType() string
@@ -38,7 +39,7 @@ type (
 		DefaultRegion string `json:"default_region,omitempty"`
 	}
 
-	// DeleteAccount removes an account with its segments and tokens.
+	// DeleteAccount removes an account with its segments, tokens and snapshots.
 	DeleteAccount struct {
 		Account string `json:"account"`
 	}
@@ -119,19 +120,22 @@ func (CancelRebuild) entryType() string { return "rebuild.cancel" }
 func (Settings) entryType() string      { return "settings" }
 
 var decoders = map[string]func([]byte) (Entry, error){
-	PutAccount{}.entryType():    decodeAs[PutAccount],
-	DeleteAccount{}.entryType(): decodeAs[DeleteAccount],
-	PutSegment{}.entryType():    decodeAs[PutSegment],
-	DeleteSegment{}.entryType(): decodeAs[DeleteSegment],
-	PutToken{}.entryType():      decodeAs[PutToken],
-	RevokeToken{}.entryType():   decodeAs[RevokeToken],
-	AcceptLoss{}.entryType():    decodeAs[AcceptLoss],
-	StartRebuild{}.entryType():  decodeAs[StartRebuild],
-	CancelRebuild{}.entryType(): decodeAs[CancelRebuild],
-	StartReplay{}.entryType():   decodeAs[StartReplay],
-	CancelReplay{}.entryType():  decodeAs[CancelReplay],
-	ReportReplay{}.entryType():  decodeAs[ReportReplay],
-	Settings{}.entryType():      decodeAs[Settings],
+	PutAccount{}.entryType():     decodeAs[PutAccount],
+	DeleteAccount{}.entryType():  decodeAs[DeleteAccount],
+	PutSegment{}.entryType():     decodeAs[PutSegment],
+	DeleteSegment{}.entryType():  decodeAs[DeleteSegment],
+	PutToken{}.entryType():       decodeAs[PutToken],
+	RevokeToken{}.entryType():    decodeAs[RevokeToken],
+	AcceptLoss{}.entryType():     decodeAs[AcceptLoss],
+	StartRebuild{}.entryType():   decodeAs[StartRebuild],
+	CancelRebuild{}.entryType():  decodeAs[CancelRebuild],
+	StartReplay{}.entryType():    decodeAs[StartReplay],
+	CancelReplay{}.entryType():   decodeAs[CancelReplay],
+	ReportReplay{}.entryType():   decodeAs[ReportReplay],
+	StartSnapshot{}.entryType():  decodeAs[StartSnapshot],
+	EndSnapshot{}.entryType():    decodeAs[EndSnapshot],
+	DeleteSnapshot{}.entryType(): decodeAs[DeleteSnapshot],
+	Settings{}.entryType():       decodeAs[Settings],
 }
 
 func decodeAs[E Entry](value []byte) (Entry, error) {

@@ -44,6 +44,9 @@ func (d DeleteAccount) apply(c *Catalog, s stamp) {
 	for _, token := range t.tokens {
 		delete(c.grants, token.hash)
 	}
+	if len(t.frozen) > 0 {
+		c.voided = s.offset
+	}
 	c.recent.Remove(t.place)
 	delete(c.tenants, d.Account)
 	c.buried[d.Account] = true

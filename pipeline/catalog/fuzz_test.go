@@ -27,6 +27,7 @@ func FuzzFold(f *testing.F) {
 		`{"type":"token.revoke","account":"b","id":"t"}`, `{"type":"settings","erasure_key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`))
 	f.Add(lines(`{"type":"replay.start","topics":[{"name":"sms.sent"}],"from":1,"to":2}`, `{"type":"replay.report","replay":0,"of":2}`,
 		`{"type":"replay.cancel","replay":0}`, `{"type":"replay.report","replay":0,"partition":1,"of":2,"failure":"x"}`))
+	f.Add(lines(account("acme"), seg("a", everybody), frozen("a", 1), ended(2, whole), frozen("a", 1), ended(4, `,"failure":"x"`), unfrozen))
 	f.Add(lines(`{}`, `null`, `{"type":"account.put"}`, `{"type":"segment.put","account":1}`))
 	f.Fuzz(func(t *testing.T, log []byte) {
 		a, b := New(), New()
@@ -54,7 +55,7 @@ func FuzzFold(f *testing.F) {
 func seen(c *Catalog) map[string]any {
 	all := map[string]any{"": []any{c.ErasureKey(), c.Replays()}}
 	for _, a := range c.Accounts() {
-		all[a.ID] = []any{a, c.Tokens(a.ID)}
+		all[a.ID] = []any{a, c.Tokens(a.ID), c.Snapshots(a.ID)}
 	}
 	return all
 }

@@ -155,6 +155,12 @@ func key(e Entry) string {
 		return e.Account
 	case RevokeToken:
 		return e.Account
+	case StartSnapshot:
+		return e.Account
+	case EndSnapshot:
+		return e.Account
+	case DeleteSnapshot:
+		return e.Account
 	}
 	return ""
 }
