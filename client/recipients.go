@@ -86,6 +86,10 @@ func (l *List) Next() bool {
 	if l.err != nil || l.end != nil {
 		return false
 	}
+	if l.err = l.ctx.Err(); l.err != nil {
+		l.close()
+		return false
+	}
 	var retry backoff
 	for began := time.Now(); ; {
 		found, err := l.read()
