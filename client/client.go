@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 )
@@ -49,9 +50,10 @@ func New(c Config) *Client {
 // accountHeader names the account that a request is about.
 const accountHeader = "Rollcall-Account"
 
-// Do sends a request that has no method here, its body as JSON unless it is
-// nil. The answer is a success, and its body to be closed by the caller; a
-// refusal is a *Problem, and a request without an answer an *Unreachable.
+// Do sends a request that has no method here: its body as JSON, or as it is if it
+// is an io.Reader. The answer is a success, and its body to be closed by the
+// caller; a refusal is a *Problem, and a request without an answer an
+// *Unreachable.
 func (c *Client) Do(ctx context.Context, method, path string, body any, header http.Header) (*http.Response, error) {
 	request, err := c.request(ctx, method, path, body, header)
 	if err != nil {
@@ -69,8 +71,8 @@ func (c *Client) Do(ctx context.Context, method, path string, body any, header h
 }
 
 func (c *Client) request(ctx context.Context, method, path string, body any, header http.Header) (*http.Request, error) {
-	var reader io.Reader
-	if body != nil {
+	reader, ready := body.(io.Reader)
+	if body != nil && !ready {
 		data, err := json.Marshal(body)
 		if err != nil {
 			return nil, fmt.Errorf("encode the request: %w", err)
@@ -81,11 +83,16 @@ func (c *Client) request(ctx context.Context, method, path string, body any, hea
 	if err != nil {
 		return nil, fmt.Errorf("the server's address: %w", err)
 	}
-	for name, values := range header {
-		request.Header[name] = values
+	if file, ok := body.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			request.ContentLength = info.Size() // so that one that is too large is refused before it is sent
+		}
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	for name, values := range header {
+		request.Header[name] = values
 	}
 	if c.config.Token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.config.Token)

@@ -56,6 +56,8 @@ type Problem struct {
 
 	// RetryAfter is how long the server asks to be left alone. 0: it does not say.
 	RetryAfter time.Duration `json:"-"`
+	// JSON is all of it, with what has no field here.
+	JSON []byte `json:"-"`
 }
 
 // Fault is one thing that is wrong with a request.
@@ -120,7 +122,7 @@ func problemIn(response *http.Response) error {
 	if err := json.Unmarshal(data, p); err != nil || p.Title == "" {
 		p = &Problem{Title: fmt.Sprintf("the server answers %s, and not as rollcall does", response.Status)}
 	}
-	p.Status = response.StatusCode
+	p.Status, p.JSON = response.StatusCode, data
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		p.RetryAfter = time.Duration(seconds) * time.Second
 	}

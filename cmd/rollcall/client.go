@@ -1,19 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"os"
 	"slices"
-	"strings"
 
 	"rollcall/api"
+	"rollcall/client"
 )
 
 // connection is how the client commands reach a server.
@@ -80,78 +77,24 @@ func (s *session) answer(response *http.Response, v any) error {
 
 // send returns the answer if it is a success, and else the problem as an error.
 func (s *session) send(method, path string, body any) (*http.Response, error) {
-	request, err := s.request(method, path, body)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, &unreachable{s.Server, withoutURL(err)}
-	}
-	if response.StatusCode >= 300 {
-		defer response.Body.Close()
-		return nil, problemIn(response)
-	}
-	return response, nil
-}
-
-func (s *session) request(method, path string, body any) (*http.Request, error) {
-	reader, ready := body.(io.Reader)
-	if body != nil && !ready {
-		data, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		reader = bytes.NewReader(data)
-	}
-	request, err := http.NewRequestWithContext(s.ctx, method, strings.TrimRight(s.Server, "/")+path, reader)
-	if err != nil {
-		return nil, fmt.Errorf("--server: %w", err)
-	}
-	if file, ok := body.(*os.File); ok {
-		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
-			request.ContentLength = info.Size() // so that one that is too large is refused before it is sent
-		}
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	if s.Token != "" {
-		request.Header.Set("Authorization", "Bearer "+s.Token)
-	}
-	if s.Account != "" {
-		request.Header.Set(api.AccountHeader, s.Account)
-	}
+	header := http.Header{}
 	for i := 0; i < len(s.headers); i += 2 {
-		request.Header.Set(s.headers[i], s.headers[i+1])
+		header.Set(s.headers[i], s.headers[i+1])
 	}
-	return request, nil
+	c := client.New(client.Config{URL: s.Server, Token: s.Token, Account: s.Account})
+	response, err := c.Do(s.ctx, method, path, body, header)
+	return response, inFull(err)
 }
 
-// problemIn makes something readable of whatever stands in a refusal.
-func problemIn(response *http.Response) error {
-	p := &api.Problem{}
-	data, _ := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err := json.Unmarshal(data, p); err != nil || p.Title == "" {
-		return fmt.Errorf("the server answers %s, and not as rollcall does", response.Status)
+// inFull makes a problem that with all that the API says of it.
+func inFull(err error) error {
+	p, ok := errors.AsType[*client.Problem](err)
+	if !ok {
+		return err
 	}
-	return p
-}
-
-// withoutURL leaves out the address, whose path may name a contact.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
+	full := &api.Problem{}
+	if json.Unmarshal(p.JSON, full) != nil || full.Title == "" {
+		return err
 	}
-	return err
+	return full
 }
-
-// unreachable is a request without an answer.
-type unreachable struct {
-	server string
-	err    error
-}
-
-func (u *unreachable) Error() string { return fmt.Sprintf("no answer from %s: %v", u.server, u.err) }
-
-func (u *unreachable) Unwrap() error { return u.err }

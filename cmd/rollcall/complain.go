@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"rollcall/api"
+	"rollcall/client"
 )
 
 // inText is a problem with a definition that was given as text.
@@ -32,7 +33,7 @@ func complain(w io.Writer, err error) {
 		fmt.Fprint(w, caret(e.text, e.At.Line, e.At.Column))
 	}
 	fmt.Fprintf(w, "rollcall: %v\n", err)
-	if _, ok := errors.AsType[*unreachable](err); ok {
+	if _, ok := errors.AsType[*client.Unreachable](err); ok {
 		fmt.Fprintln(w, `Is "rollcall serve" running there? --server names another place.`)
 	}
 	if p, ok := errors.AsType[*api.Problem](err); ok {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rollcall/api"
+	"rollcall/client"
 )
 
 type replayCmd struct {
@@ -96,7 +97,7 @@ func follow[T any](s *session, path string, seen T, over func(T) bool) (T, error
 		next, err := fetch[T](s, "GET", path, nil)
 		if err == nil {
 			seen, answered = next, time.Now()
-		} else if _, away := errors.AsType[*unreachable](err); !away || s.ctx.Err() == nil && time.Since(answered) > absence {
+		} else if _, away := errors.AsType[*client.Unreachable](err); !away || s.ctx.Err() == nil && time.Since(answered) > absence {
 			return seen, err
 		}
 	}
@@ -143,7 +144,7 @@ func fetch[T any](s *session, method, path string, body any) (answer T, err erro
 		err = json.Unmarshal(data, &answer)
 	}
 	if err != nil {
-		return answer, &unreachable{s.Server, err}
+		return answer, &client.Unreachable{Server: s.Server, Err: err}
 	}
 	return answer, nil
 }
