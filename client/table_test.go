@@ -78,3 +78,33 @@ func TestTable(t *testing.T) {
 		}
 	}
 }
+
+// TestFullBlocks is about what is left at the end of a block.
+func TestFullBlocks(t *testing.T) {
+	for left := range 2 * entryHead {
+		x := newTable(1)
+		want := []string{}
+		add := func(bytes int) {
+			id := fmt.Sprintf("%0*d", bytes-entryHead, len(want))
+			number, grown, err := x.add(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x = grown
+			x.set(0, number, true)
+			want = append(want, id)
+		}
+		for range 31 {
+			add(blockSize / 32)
+		}
+		add(blockSize/32 - left)
+		if len(x.blocks) != 1 || x.used != blockSize-left {
+			t.Fatalf("%d blocks, %d bytes of the last", len(x.blocks), x.used)
+		}
+		add(100)
+		slices.Sort(want)
+		if got := x.setOf(0); len(x.blocks) != 2 || !slices.Equal(got, want) {
+			t.Errorf("with %d bytes left: %d ids, want %d", left, len(got), len(want))
+		}
+	}
+}

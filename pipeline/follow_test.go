@@ -95,8 +95,8 @@ func recipients(v *View, account, id string) (contacts []string, err error) {
 	return contacts, err
 }
 
-// hear brings the view up to date and has the listener hear of it.
-func (w *world) hear(l *listener) string {
+// followOn lets replicas go on from where they are.
+func (w *world) followOn() {
 	w.t.Helper()
 	w.settle()
 	for _, r := range w.view.replicas {
@@ -105,6 +105,12 @@ func (w *world) hear(l *listener) string {
 			w.must(r.follow(w.t.Context(), 0))
 		}
 	}
+}
+
+// hear brings the view up to date and has the listener hear of it.
+func (w *world) hear(l *listener) string {
+	w.t.Helper()
+	w.followOn()
 	w.must(w.view.askEnds(w.t.Context()))
 	w.now = w.now.Add(time.Millisecond)
 	w.must(w.view.askEnds(w.t.Context()))
@@ -144,13 +150,12 @@ func TestFollow(t *testing.T) {
 
 	w.now = w.now.Add(followBeat)
 	w.hears(l, "fresh true")
-	w.record(TopicContacts, "x", nil)
-	w.now = w.now.Add(followBeat) // the record is in Kafka, and not in the state
-	w.must(w.view.askEnds(t.Context()))
-	w.now = w.now.Add(w.view.MaxStaleness)
+	w.contact("a", "+12125550123")
+	w.followOn()
+	w.now = w.now.Add(2 * w.view.MaxStaleness) // nobody has asked where the log ends
 	l.heard = nil
 	w.must(l.round(t.Context()))
-	if fmt.Sprint(l.heard) != "[fresh false]" {
+	if fmt.Sprint(l.heard) != "[fresh false us +a -]" {
 		t.Errorf("stale, and told %q", l.heard)
 	}
 	w.hears(l, "fresh true")
@@ -219,6 +224,42 @@ func TestFollowReplacedState(t *testing.T) {
 	if got := strings.Join(l.heard, "; "); got != "fresh false; all +a -" {
 		t.Errorf("an older state: told %q", got)
 	}
+}
+
+// Nothing is fresh that was asked for before a partition was read anew.
+func TestFollowStateReplacedMeanwhile(t *testing.T) {
+	w := newWorld(t, 2)
+	w.segment("all", "all contacts")
+	var one, other string // a contact of each partition
+	for i := 0; one == "" || other == ""; i++ {
+		c := fmt.Sprint("c-", i)
+		if w.partitionOf(c) == 0 {
+			one = c
+		} else {
+			other = c
+		}
+		w.contact(c, "+12125550123")
+		w.consent(TopicOptedIn, c, "2026-11-15 10:00")
+	}
+	w.settle()
+	w.follow()
+	r := w.view.replicas[1]
+	older := r.state
+	r.loaded = false
+	for r.state == older {
+		w.follow()
+	}
+	l := w.listen(acme, "all")
+	defer l.close()
+	w.hear(l)
+	w.now = w.now.Add(followBeat)
+	l.tell = func(u FollowUpdate) error {
+		r.state = older // while it is told of the partition before
+		return l.hear(u)
+	}
+	w.consent(TopicOptedOut, one, "2026-11-15 11:00")
+	w.hears(l, "all + -"+one+"; fresh false")
+	w.hears(l, "fresh true")
 }
 
 func TestFollowEndsWithItsSegment(t *testing.T) {
