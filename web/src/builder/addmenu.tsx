@@ -23,7 +23,7 @@ export function AddMenu({ onCriterion, onGroup, inGroup }: { onCriterion: (c: Cr
             <ul>
               {criteria.map(({ name, negated = false }) => (
                 <li key={name}>
-                  <button type="button" class="quiet" onClick={() => (setOpen(false), onCriterion({ ...newCriterion(name), negated }))}>
+                  <button type="button" class="quiet" onClick={() => (setOpen(false), onCriterion(newCriterion(name, negated)))}>
                     {offered(name, negated)}
                   </button>
                 </li>

@@ -99,13 +99,14 @@ export const emptyForm = (): Form => ({ from: { kind: "all_contacts", name: "" }
 /** What the menu of criteria offers; "in" comes once for each kind. */
 export type CriterionName = Fact | "phone_in" | Behaviour | `in_${Kind}`;
 
-/** newCriterion is one as people mostly want it: a behaviour in the last 30 days. */
-export function newCriterion(name: CriterionName): Criterion {
-  const base = { id: newId(), negated: false };
+/** newCriterion is one as people mostly want it: a behaviour in the last 30 days, or not sent to in the last 7. */
+export function newCriterion(name: CriterionName, negated = false): Criterion {
+  const base = { id: newId(), negated };
   if (isFactName(name)) return { ...base, kind: name };
   if (name === "phone_in") return { ...base, kind: name, countries: [] };
   if (isBehaviour(name)) {
-    return { ...base, kind: name, messages: { mode: "anything", names: [] }, frequency: { kind: "once", k: undefined }, period: { kind: "last_days", n: 30 } };
+    const n = name === "sent" && negated ? 7 : 30;
+    return { ...base, kind: name, messages: { mode: "anything", names: [] }, frequency: { kind: "once", k: undefined }, period: { kind: "last_days", n } };
   }
   return { ...base, kind: "in", of: name.slice(3) as Kind, name: "" };
 }

@@ -110,7 +110,7 @@ function DeleteFrozen({ snapshot: s, onDeleted }: { snapshot: Snapshot; onDelete
       </button>
       {asking && (
         <Dialog title={`Delete ${name}?`} onClose={() => setAsking(false)}>
-          <p>Who reads this frozen list can't any more. The segment stays.</p>
+          <p>Programs that read this frozen list can't any more. The segment stays.</p>
           {problem && <ProblemNote problem={problem} />}
           <div class="actions">
             <button type="button" onClick={() => setAsking(false)}>
