@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { test as base, expect, type Page } from "@playwright/test";
 import axe from "axe-core";
 import type { Account } from "./server.ts";
@@ -55,4 +56,13 @@ async function look(page: Page, what: string, options: axe.RunOptions): Promise<
 export async function fits(page: Page, what: string): Promise<void> {
   const { shown, wide } = await page.evaluate(() => ({ shown: innerWidth, wide: document.documentElement.scrollWidth }));
   expect(wide, what).toBeLessThanOrEqual(shown);
+}
+
+/** download presses a button and reads the contacts of the file that comes of it. */
+export async function download(page: Page, button: string): Promise<string[]> {
+  const saved = page.waitForEvent("download");
+  await page.getByRole("button", { name: button }).click();
+  const [heading, ...contacts] = (await readFile(await (await saved).path(), "utf8")).trim().split("\r\n");
+  expect(heading).toBe("contact");
+  return contacts.sort();
 }
