@@ -192,6 +192,7 @@ type bench struct {
 	records fakeRecords
 	sizes   fakeSizes
 	frozen  *fakeSnapshots
+	changes fakeChanges
 	catalog *catalog.Catalog
 	log     *catalog.Log
 	logged  *bytes.Buffer
@@ -212,7 +213,7 @@ func newBench(t *testing.T, configure ...func(*Config)) *bench {
 
 	b.frozen = &fakeSnapshots{bench: b}
 	config := Config{
-		Catalog: c, Definitions: b.log, Views: b.views, Eraser: b.eraser, Verifier: &fakeVerifier{}, Letters: &b.letters, Records: &b.records, Sizes: &b.sizes, Snapshots: b.frozen,
+		Catalog: c, Definitions: b.log, Views: b.views, Eraser: b.eraser, Verifier: &fakeVerifier{}, Letters: &b.letters, Records: &b.records, Sizes: &b.sizes, Changes: &b.changes, Snapshots: b.frozen,
 		Registry:      prometheus.NewRegistry(),
 		OperatorToken: operatorToken, ComposeWait: 50 * time.Millisecond, KeepAlive: 20 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(b.logged, nil)),

@@ -25,6 +25,7 @@ var calls = []struct {
 	{"GET", "/v1/segments/base/explain?contact=c1", "", reader, 200},
 	{"GET", "/v1/segments/base/members", "", reader, 200},
 	{"GET", "/v1/segments/base/history", "", reader, 200},
+	{"GET", "/v1/segments/base/changes", "", reader, 200},
 	{"GET", "/v1/segments/base/recipients", "", reader, 200},
 	{"GET", "/v1/lists/marketing/spring/recipients", "", reader, 200},
 	{"GET", "/v1/follow?segments=base", "", reader, 200},

@@ -2,10 +2,8 @@ package api
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"rollcall/pipeline"
 	"rollcall/pipeline/catalog"
 	"rollcall/pipeline/segment"
 	"rollcall/pipeline/sizes"
@@ -51,9 +49,6 @@ func (s *Server) sizeHistory(_ context.Context, c caller, in *historyInput) (*hi
 	out := &historyOutput{}
 	out.Body.Segment, out.Body.Step, out.Body.Freshness = seg.ID, in.Step, s.Views.Freshness(c.account)
 	out.Body.Points, err = s.Sizes.Points(c.account, seg.ID, from, to, step)
-	if question, ok := errors.AsType[*pipeline.QuestionError](err); ok {
-		return nil, problem("invalid", "%s", question.Reason)
-	}
 	return out, err
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"rollcall/pipeline"
 	"rollcall/pipeline/catalog"
 	"rollcall/pipeline/segment"
 )
@@ -129,6 +130,9 @@ func problemOf(ctx context.Context, log *slog.Logger, err error) *Problem {
 	}
 	if fault, ok := errors.AsType[*segment.Error](err); ok {
 		return badDefinition(fault)
+	}
+	if question, ok := errors.AsType[*pipeline.QuestionError](err); ok {
+		return problem("invalid", "%s", question.Reason)
 	}
 	switch {
 	case errors.Is(err, ErrCursorGone):

@@ -35,7 +35,7 @@ var kinds = map[string]problemKind{
 	"in-use": {409, "Other segments stand on this one",
 		"The field segments names them. Change or delete them first."},
 	"cursor-gone": {410, "The cursor is no longer valid",
-		"The state was rebuilt since the cursor was made, so that going on might leave contacts out or repeat them. Start again without a cursor."},
+		"The state was rebuilt since the cursor was made, so that going on might leave contacts out or repeat them; or, of changes, what followed it is no longer kept. Start again without a cursor."},
 	"snapshot-not-ready": {409, "The frozen list is not whole",
 		"It is being written, or that has failed: its state says which. One that failed never becomes whole; freeze anew."},
 	"version-mismatch": {412, "Somebody else changed the segment",

@@ -44,6 +44,7 @@ func (s *Server) routes() {
 	handle(s, reader, ndjson(get("members", "/v1/segments/{id}/members", "All members, as NDJSON")), s.members)
 	handle(s, reader, ndjson(get("recipients", "/v1/segments/{id}/recipients", "The sendable members, as NDJSON")), s.recipients)
 	handle(s, reader, ndjson(get("list-recipients", "/v1/lists/{kind}/{id}/recipients", "Whom on a marketing list can be sent to, as NDJSON")), s.listRecipients)
+	handle(s, reader, changeLines(get("changes", "/v1/segments/{id}/changes", "Who entered and exited, as NDJSON")), s.changes)
 	handle(s, reader, get("history", "/v1/segments/{id}/history", "How large a segment was, and how many entered and exited"), s.sizeHistory)
 	handle(s, writer, body(post("freeze", "/v1/segments/{id}/snapshots", "Freeze the sendable members, as they are now", 201), maxBody), s.freeze)
 	handle(s, reader, get("list-snapshots", "/v1/snapshots", "The frozen lists, the newest first"), s.listSnapshots)

@@ -32,6 +32,7 @@ type Config struct {
 	Eraser      Eraser
 	Verifier    Verifier
 	Sizes       Sizes
+	Changes     Changes
 	Letters     Letters
 	Records     imports.Writer // takes what imports write
 	Snapshots   Snapshots

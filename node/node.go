@@ -268,6 +268,9 @@ func (n *Node) serveAPI(ctx context.Context, g *errgroup.Group) error {
 		Streams: n.cfg.Streams, Page: web.Handler(http.HandlerFunc(api.NotFound)), Verifier: n.verifier(), Records: n.kafka, Sizes: n.sizes,
 		Letters:   pipeline.NewLetters(n.kafka, n.kafka.Watermarks, n.kafka.partitions),
 		Snapshots: pipeline.NewSnapshots(n.view, n.kafka, n.log),
+		Changes: &pipeline.Changes{
+			Log: n.kafka, Watermarks: n.kafka.Watermarks, OffsetsAt: n.kafka.OffsetsAt, Partitions: n.kafka.partitions, Now: time.Now,
+		},
 	})
 	if err != nil {
 		return err

@@ -22,16 +22,7 @@ func lossy(t *testing.T) (w *world, consent consumers.TopicPartition) {
 	return w, consumers.TopicPartition{Topic: TopicOptedIn}
 }
 
-// cutOff lets a log begin at an offset, as retention does.
-func (w *world) cutOff(tp consumers.TopicPartition, begin int64) {
-	w.log.mu.Lock()
-	defer w.log.mu.Unlock()
-	if w.log.begin == nil {
-		w.log.begin = map[consumers.TopicPartition]int64{}
-	}
-	w.log.begin[tp] = begin
-	w.log.records[tp] = slices.DeleteFunc(slices.Clone(w.log.records[tp]), func(r consumers.Record) bool { return r.Offset < begin })
-}
+func (w *world) cutOff(tp consumers.TopicPartition, begin int64) { w.log.cutOff(tp, begin) }
 
 // recreate empties a log, as deleting its topic and creating it anew does.
 func (w *world) recreate(tp consumers.TopicPartition) {

@@ -139,6 +139,17 @@ func (l *memoryLog) ReadUpTo(_ context.Context, tp consumers.TopicPartition, fro
 	return next, nil
 }
 
+// cutOff lets a log begin at an offset, as retention does.
+func (l *memoryLog) cutOff(tp consumers.TopicPartition, begin int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.begin == nil {
+		l.begin = map[consumers.TopicPartition]int64{}
+	}
+	l.begin[tp] = begin
+	l.records[tp] = slices.DeleteFunc(slices.Clone(l.records[tp]), func(r consumers.Record) bool { return r.Offset < begin })
+}
+
 // compact keeps of each key in a topic only what was written last, and that if
 // it has a value. The newest record of a partition stays, as on a broker.
 func (l *memoryLog) compact(topic string) {

@@ -170,7 +170,7 @@ func newBench(t *testing.T) *bench {
 	}
 	b := &bench{t: t, views: &fakeViews{catalog: c, watches: make(chan []api.SegmentSize)}, eraser: make(fakeEraser, 9), log: log, kafka: &fakeRecords{}}
 	server, err := api.New(api.Config{
-		Catalog: c, Definitions: log, Views: b.views, Eraser: b.eraser, Records: b.kafka, Sizes: fakeSizes{}, Registry: prometheus.NewRegistry(),
+		Catalog: c, Definitions: log, Views: b.views, Eraser: b.eraser, Records: b.kafka, Sizes: fakeSizes{}, Changes: fakeChanges{}, Registry: prometheus.NewRegistry(),
 		Snapshots:     &fakeSnapshots{catalog: c, log: log},
 		OperatorToken: "op", Tokenless: true, Version: "v1",
 	})

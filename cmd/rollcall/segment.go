@@ -19,6 +19,7 @@ type segmentCmd struct {
 	Members    segmentMembersCmd    `cmd:"" help:"Print all members, one to a line."`
 	Recipients segmentRecipientsCmd `cmd:"" help:"Print the sendable members, one to a line."`
 	Explain    segmentExplainCmd    `cmd:"" help:"Tell why a contact is in a segment, or is not, and until when."`
+	Changes    segmentChangesCmd    `cmd:"" help:"Print who entered and exited."`
 	History    segmentHistoryCmd    `cmd:"" help:"Print how large a segment was over time, and how many entered and exited."`
 	Preview    segmentPreviewCmd    `cmd:"" help:"Count what a definition would match, without storing it."`
 	Format     segmentFormatCmd     `cmd:"" help:"Print a definition as it is written here, or its JSON form. Takes no server."`
