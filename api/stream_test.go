@@ -125,10 +125,13 @@ func (w *pipeWriter) Flush()                      {}
 
 // sse opens a stream of sizes and returns its events as they come: a name, id
 // and data, or a comment.
-func (b *bench) sse(ctx context.Context, path, token string) <-chan string {
+func (b *bench) sse(ctx context.Context, path, token string, headers ...string) <-chan string {
 	b.t.Helper()
 	r, _ := http.NewRequestWithContext(ctx, "GET", b.http.URL+path, nil)
 	r.Header.Set("Authorization", "Bearer "+token)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		b.t.Fatal(err)
@@ -184,6 +187,35 @@ func TestSizes(t *testing.T) {
 	b.views.watches <- []SegmentSize{{Segment: "base", Size: size(4), Position: "g.2"}, {Segment: "sub", Deleted: true, Position: "g.2"}}
 	expect(`id: g.2|event: size|data: {"segment":"base","size":4,"sendable":3,"entered_total":4,"exited_total":0,"position":"g.2"}`)
 	expect(`id: g.2|event: deleted|data: {"segment":"sub"}`)
+}
+
+// TestSizesAfterAnInterruption begin with all there is, whatever came last.
+func TestSizesAfterAnInterruption(t *testing.T) {
+	b := newBench(t)
+	ctx, leave := context.WithCancel(t.Context())
+	size := Size{Ready: true, Members: 3, Entered: 5, Exited: 2}
+	events := b.sse(ctx, "/v1/sizes", b.read)
+	b.views.watches <- []SegmentSize{{Segment: "base", Size: size, Position: "g.1"}}
+	first := func() (event string) {
+		for event = range events {
+			if event != ": keep-alive" {
+				break
+			}
+		}
+		return event
+	}
+	if event := first(); !strings.HasPrefix(event, "id: g.1|event: snapshot|") {
+		t.Errorf("at first: %s", event)
+	}
+	leave()
+	for range events { // until it is closed
+	}
+	events = b.sse(t.Context(), "/v1/sizes", b.read, "Last-Event-ID", "g.1")
+	size.Members, size.Entered = 7, 9
+	b.views.watches <- []SegmentSize{{Segment: "base", Size: size, Position: "g.5"}}
+	if event := first(); !strings.HasPrefix(event, "id: g.1|event: snapshot|") || !strings.Contains(event, `"size":7,"sendable":0,"entered_total":9,"exited_total":2,"position":"g.5"`) {
+		t.Errorf("afterwards: %s", event)
+	}
 }
 
 func TestSizesEndWithTheirToken(t *testing.T) {
