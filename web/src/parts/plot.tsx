@@ -69,7 +69,7 @@ export function Plot({ title, at, series, height = 200 }: PlotProps) {
           <g key={t} class={t === 0 && bars ? "mark zero" : "mark"}>
             <line x1={left} x2={width - right} y1={y(t)} y2={y(t)} />
             <text x={left - 8} y={y(t) + 4} text-anchor="end">
-              {compact(Math.abs(t))}
+              {high < 100_000 ? count(Math.abs(t)) : compact(Math.abs(t))}
             </text>
           </g>
         ))}

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { get, segmentPath } from "../api/http.ts";
-import type { History } from "../api/types.ts";
+import type { History, HistoryPoint } from "../api/types.ts";
 import { Plot } from "../parts/plot.tsx";
 import { Await, Empty } from "../parts/states.tsx";
 import { useLoaded } from "../state/loaded.ts";
@@ -20,26 +20,44 @@ const spans = {
 type Span = keyof typeof spans;
 
 // What was chosen holds for other segments too.
-const span = signal<Span>("day");
+const chosen = signal<Span | undefined>(undefined);
+
+interface Known {
+  span: Span;
+  points: HistoryPoint[];
+}
+
+const enough = 4; // points that are worth a plot
+
+/** load is of the span that was chosen, or of a day, or an hour if that is all there is. */
+async function load(id: string, signal: AbortSignal): Promise<Known> {
+  const span = chosen.value ?? "day";
+  const points = await pointsOf(id, span, signal);
+  if (chosen.value || points.length >= enough) return { span, points };
+  return { span: "hour", points: await pointsOf(id, "hour", signal) };
+}
+
+async function pointsOf(id: string, span: Span, signal: AbortSignal): Promise<HistoryPoint[]> {
+  const { ms, step } = spans[span];
+  const query = { from: new Date(Date.now() - ms).toISOString(), step };
+  return (await get<History>(segmentPath(id, "/history"), { query, signal })).points;
+}
 
 /** OverTime is a segment's size, and who entered and left, in the last hours or days. */
 export function OverTime({ id }: { id: string }) {
-  const { ms, step, every } = spans[span.value];
-  const loaded = useLoaded(
-    (signal) => get<History>(segmentPath(id, "/history"), { query: { from: new Date(Date.now() - ms).toISOString(), step }, signal }),
-    [id, span.value],
-  );
+  const loaded = useLoaded((signal) => load(id, signal), [id, chosen.value]);
+  const span = chosen.value ?? loaded.value?.span ?? "day";
   useEffect(() => {
-    const timer = setInterval(loaded.reload, every);
+    const timer = setInterval(loaded.reload, spans[span].every);
     return () => clearInterval(timer);
-  }, [every]);
+  }, [span]);
   return (
     <section class="card" aria-labelledby="overtime">
       <div class="heading">
         <h2 id="overtime">Over time</h2>
         <label class="inline">
           <span class="unseen">How far back</span>
-          <select value={span.value} onChange={(e) => (span.value = e.currentTarget.value as Span)}>
+          <select value={span} onChange={(e) => (chosen.value = e.currentTarget.value as Span)}>
             {Object.entries(spans).map(([key, { name }]) => (
               <option key={key} value={key}>
                 {name}
@@ -48,14 +66,20 @@ export function OverTime({ id }: { id: string }) {
           </select>
         </label>
       </div>
-      <Await of={loaded}>{(history) => <Plots history={history} />}</Await>
+      <Await of={loaded}>{(known) => <Plots {...known} />}</Await>
     </section>
   );
 }
 
-function Plots({ history: { points } }: { history: History }) {
-  if (points.length === 0) return <Empty title="Nothing is known of that time" />;
-  const format = new Intl.DateTimeFormat(undefined, { ...spans[span.value].in, timeZone: current().timezone, hour12: false });
+function Plots({ span, points }: Known) {
+  if (points.length === 0) {
+    return (
+      <Empty title="Nothing is known of that time">
+        <p>Sizes are noted every minute, from the one in which a segment is defined.</p>
+      </Empty>
+    );
+  }
+  const format = new Intl.DateTimeFormat(undefined, { ...spans[span].in, timeZone: current().timezone, hour12: false });
   const at = points.map((p) => format.format(new Date(p.at)));
   return (
     <>
