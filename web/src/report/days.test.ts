@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { everyDay, type Day } from "./days.ts";
+import { daysBefore, everyDay, type Day } from "./days.ts";
 
 const on = (day: string, sent: number): Day => ({ day, sent, delivered: 0, clicked: 0, replied: 0, failed: 0, opted_out: 0, clicks: 0 });
 
@@ -18,4 +18,9 @@ test("a long period is shown from the first to the last day that has something",
     ["2025-12-28", "2025-12-29", "2025-12-30"],
   );
   assert.equal(everyDay("2020-01-01", "2026-01-01", []).length, 1);
+});
+
+test("days before another", () => {
+  assert.equal(daysBefore("2026-03-01", 1), "2026-02-28");
+  assert.equal(daysBefore("2026-03-01", 0), "2026-03-01");
 });

@@ -18,10 +18,14 @@ export function everyDay(from: string, to: string, days: Day[]): Day[] {
   const last = number(long ? (known.at(-1) ?? to) : to);
   const all: Day[] = [];
   for (let n = first; n <= last; n++) {
-    const day = new Date(n * dayLength).toISOString().slice(0, 10);
+    const day = text(n);
     all.push(at.get(day) ?? { day, ...none });
   }
   return all;
 }
 
+/** daysBefore is a day so many days before another. */
+export const daysBefore = (day: string, n: number): string => text(number(day) - n);
+
+const text = (n: number): string => new Date(n * dayLength).toISOString().slice(0, 10);
 const number = (day: string): number => Math.floor(Date.parse(day.slice(0, 10) + "T00:00:00Z") / dayLength);

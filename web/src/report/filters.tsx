@@ -1,7 +1,10 @@
 import { useId } from "preact/hooks";
 import { searchFor, searchMessages } from "../builder/sources.ts";
+import { dayIn } from "../parts/format.ts";
 import { Picker, type Search } from "../parts/picker.tsx";
 import { go, search } from "../router.ts";
+import { current } from "../state/session.ts";
+import { daysBefore } from "./days.ts";
 
 /** Filters are what a report is about. They stand in the address, so that a report can be passed on. */
 export interface Filters {
@@ -11,16 +14,21 @@ export interface Filters {
   to: string;
 }
 
+/** filtersOf reads an address; without days it is about the last 30. */
 export function filtersOf(query: string): Filters {
   const params = new URLSearchParams(query);
   const of = (name: keyof Filters) => params.get(name) ?? "";
-  return { message: of("message"), segment: of("segment"), from: of("from"), to: of("to") };
+  return { message: of("message"), segment: of("segment"), from: of("from") || lastDays(30), to: of("to") || lastDays(1) };
 }
 
+/** lastDays is the first of so many days, the account's today being the last. */
+const lastDays = (n: number): string => daysBefore(dayIn(current().timezone), n - 1);
+
 function change(to: Partial<Filters>): void {
-  const params = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...filtersOf(search.peek()), ...to })) {
+  const params = new URLSearchParams(search.peek());
+  for (const [name, value] of Object.entries(to)) {
     if (value) params.set(name, value);
+    else params.delete(name);
   }
   const query = params.toString();
   go("/report" + (query && "?" + query), "replace");
@@ -28,17 +36,17 @@ function change(to: Partial<Filters>): void {
 
 interface EditorProps {
   filters: Filters;
-  period: { from: string; to: string }; // what is shown; empty while that isn't known
   nameOf: (message: string) => string;
 }
 
-export function FilterEditor({ filters: f, period, nameOf }: EditorProps) {
+export function FilterEditor({ filters: f, nameOf }: EditorProps) {
   return (
     <form class="filters" role="search" aria-label="What the report is about" onSubmit={(e) => e.preventDefault()}>
       <Choice label="Message" all="All messages" value={f.message} search={searchMessages} labelOf={nameOf} onChange={(message) => change({ message })} />
       <Choice label="Segment" all="All contacts" value={f.segment} search={searchFor("segment")} onChange={(segment) => change({ segment })} />
-      <DayField label="From" value={f.from || period.from} max={f.to || period.to} onChange={(from) => change({ from })} />
-      <DayField label="To" value={f.to || period.to} min={f.from || period.from} onChange={(to) => change({ to })} />
+      <DayField label="From" value={f.from} max={f.to} onChange={(from) => change({ from })} />
+      <DayField label="To" value={f.to} min={f.from} onChange={(to) => change({ to })} />
+      <Lately />
     </form>
   );
 }
@@ -64,6 +72,20 @@ function Choice({ label, all, value, onChange, ...rest }: ChoiceProps) {
           </button>
         )}
       </div>
+    </div>
+  );
+}
+
+/** Lately are the periods that are asked for most. */
+function Lately() {
+  const kept = current().retention_days;
+  return (
+    <div class="actions" role="group" aria-label="Days up to today">
+      {[7, 30, 90, kept].map((n) => (
+        <button key={n} type="button" class="quiet" onClick={() => change({ from: lastDays(n), to: "" })}>
+          {n === kept ? "All that are kept" : `${n} days`}
+        </button>
+      ))}
     </div>
   );
 }

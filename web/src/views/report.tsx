@@ -15,12 +15,11 @@ import { useLoaded } from "../state/loaded.ts";
 export function Report() {
   const filters = filtersOf(search.value);
   const loaded = useLoaded((signal) => get<Answer>("/v1/reports/sms", { query: { ...filters }, signal }), [search.value]);
-  const r = loaded.value;
-  const nameOf = (message: string) => r?.messages?.find((m) => m.message === message)?.name || message;
+  const nameOf = (message: string) => loaded.value?.messages?.find((m) => m.message === message)?.name || message;
   return (
     <>
       <h1>SMS report</h1>
-      <FilterEditor filters={filters} period={{ from: r?.from.slice(0, 10) ?? "", to: r?.to.slice(0, 10) ?? "" }} nameOf={nameOf} />
+      <FilterEditor filters={filters} nameOf={nameOf} />
       <Await of={loaded}>{(report) => <Shown report={report} loading={loaded.loading} />}</Await>
     </>
   );
@@ -62,7 +61,7 @@ function Numbers({ report: r }: { report: Answer }) {
           ]}
         />
         <Plot
-          title="Answers, failures and opt-outs"
+          title="What else came of what was sent on a day"
           at={at}
           height={160}
           series={[
