@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"rollcall/consumers"
@@ -108,17 +109,19 @@ func TestImportEndsWithItsToken(t *testing.T) {
 	}
 }
 
-// blanks are empty rows of 1 KiB.
-type blanks struct{ sent int64 }
+// blanks are empty rows of 1 KiB. A transport may go on reading them after the
+// answer came.
+type blanks struct{ sent atomic.Int64 }
 
 func (b *blanks) Read(p []byte) (int, error) {
+	sent := b.sent.Load()
 	for i := range p {
 		p[i] = ' '
-		if (b.sent+int64(i))%1024 == 0 {
+		if (sent+int64(i))%1024 == 0 {
 			p[i] = '\n'
 		}
 	}
-	b.sent += int64(len(p))
+	b.sent.Add(int64(len(p)))
 	return len(p), nil
 }
 
@@ -139,8 +142,8 @@ func TestImportOverTheLimit(t *testing.T) {
 		}
 		body, _ := io.ReadAll(response.Body)
 		response.Body.Close()
-		if response.StatusCode != 413 || announced < 0 && !strings.Contains(string(body), `"written":1`) || announced > 0 && file.sent > 16<<20 {
-			t.Errorf("%d bytes announced, %d sent: %d %s", announced, file.sent, response.StatusCode, body)
+		if response.StatusCode != 413 || announced < 0 && !strings.Contains(string(body), `"written":1`) || announced > 0 && file.sent.Load() > 16<<20 {
+			t.Errorf("%d bytes announced, %d sent: %d %s", announced, file.sent.Load(), response.StatusCode, body)
 		}
 	}
 }
