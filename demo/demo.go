@@ -54,8 +54,9 @@ func put(ctx context.Context, n *node.Node, e catalog.Entry) error {
 }
 
 // Run defines segments, makes up a month unless an earlier run did, goes on
-// live, and prints what becomes of the segments until ctx ends.
-func Run(ctx context.Context, n *node.Node, out io.Writer) error {
+// live, and prints what becomes of the segments until ctx ends. kafka is where
+// others find the broker.
+func Run(ctx context.Context, n *node.Node, kafka string, out io.Writer) error {
 	isNew := int64(0)
 	for _, s := range segments {
 		def, err := segment.Parse(s.text)
@@ -73,7 +74,7 @@ func Run(ctx context.Context, n *node.Node, out io.Writer) error {
 	if err := history(ctx, n, g, out); err != nil {
 		return err
 	}
-	if err := settled(ctx, n, out); err != nil {
+	if err := settled(ctx, n, kafka, out); err != nil {
 		return err
 	}
 	failed := make(chan error, 1)
@@ -100,28 +101,40 @@ func history(ctx context.Context, n *node.Node, g *generate.Generator, out io.Wr
 	return err
 }
 
-func settled(ctx context.Context, n *node.Node, out io.Writer) error {
+func settled(ctx context.Context, n *node.Node, kafka string, out io.Writer) error {
 	begun := time.Now()
 	time.Sleep(time.Second) // so that what is fresh was asked for after the last record
 	if err := fresh(ctx, n); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "all of it is in the segments, %v later\n", time.Since(begun).Round(100*time.Millisecond))
-	fmt.Fprint(out, next)
+	fmt.Fprint(out, next(n.Addr(), kafka))
 	return nil
 }
 
-const next = `
+// usual is where commands look for the server unless they are told.
+const usual = "127.0.0.1:8080"
+
+// next says what to try with a server that listens there.
+func next(api, kafka string) string {
+	elsewhere := ""
+	if api != usual {
+		elsewhere = "  export ROLLCALL_SERVER=http://" + api + "\n"
+	}
+	return `
+The page is at http://` + api + `
+
 Try, in another terminal:
-  rollcall segment put mine 'all contacts where replied in last 7 days and not opted out'
+` + elsewhere + `  rollcall segment put mine 'all contacts where replied in last 7 days and not opted out'
   rollcall segment recipients engaged | head
   rollcall check engaged c-1 c-2 c-3
   rollcall segment preview 'all contacts where phone in US, CA and clicked at least 2 times in last 10 days'
-  curl -N http://127.0.0.1:8080/v1/sizes
-  echo 'demo/c-1|{"account":"demo","contact":"c-1"}' | kcat -P -b 127.0.0.1:9092 -t sms.opted_out -K'|' -X partitioner=murmur2_random
+  curl -N http://` + api + `/v1/sizes
+  echo 'demo/c-1|{"account":"demo","contact":"c-1"}' | kcat -P -b ` + kafka + ` -t sms.opted_out -K'|' -X partitioner=murmur2_random
 ("go run ./cmd/rollcall ..." does where rollcall is not installed)
 
 `
+}
 
 // fresh waits until answers are.
 func fresh(ctx context.Context, n *node.Node) error {

@@ -98,7 +98,7 @@ func (c *serveCmd) startEmbedded(s *session) (*embedded.Servers, error) {
 func (c *serveCmd) accompany(ctx context.Context, s *session, n *node.Node) error {
 	err := demo.Account(ctx, n)
 	if err == nil && c.Demo {
-		err = demo.Run(ctx, n, s.stdout)
+		err = demo.Run(ctx, n, c.Brokers[0], s.stdout)
 	}
 	if ctx.Err() != nil {
 		return nil
