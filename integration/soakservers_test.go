@@ -60,7 +60,8 @@ func (s *soaking) startProcess() *process {
 	for _, p := range s.toKafka {
 		brokers = append(brokers, p.Addr())
 	}
-	return start(s.t, "--brokers", strings.Join(brokers, ","), "--redis", "redis://"+s.toRedis.Addr(), "--max-staleness", "2s")
+	on := []string{"--brokers", strings.Join(brokers, ","), "--redis", "redis://" + s.toRedis.Addr(), "--max-staleness", "2s"}
+	return start(s.t, append(on, notScrubbing...)...)
 }
 
 // inSync waits until another broker may be killed.
