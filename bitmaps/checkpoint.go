@@ -137,9 +137,9 @@ func decodeCheckpoint(data []byte) (Checkpoint, error) {
 
 // AccountMeta is what an account's numbers continue from in this partition.
 type AccountMeta struct {
-	Seq                       uint64 // the commit whose totals these are
-	Contacts, Messages, Lists uint32 // the next numbers
-	Totals                    map[string]Totals
+	Seq                                uint64 // the commit whose totals these are
+	Contacts, Messages, Lists, Reasons uint32 // the next numbers
+	Totals                             map[string]Totals
 }
 
 // Totals count the changes of a segment's membership since it was defined.
@@ -148,7 +148,7 @@ type Totals struct{ Entered, Exited uint64 }
 // EncodeMeta seals an account's meta.
 func EncodeMeta(m AccountMeta) []byte {
 	b := binary.AppendUvarint(sealed(64), m.Seq)
-	for _, n := range []uint32{m.Contacts, m.Messages, m.Lists} {
+	for _, n := range []uint32{m.Contacts, m.Messages, m.Lists, m.Reasons} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	b = binary.AppendUvarint(b, uint64(len(m.Totals)))
@@ -166,7 +166,8 @@ func DecodeMeta(data []byte) (AccountMeta, error) {
 		return AccountMeta{}, err
 	}
 	r := reader{b: payload}
-	m := AccountMeta{Seq: r.uint(), Contacts: r.uint32(), Messages: r.uint32(), Lists: r.uint32(), Totals: map[string]Totals{}}
+	m := AccountMeta{Seq: r.uint(), Contacts: r.uint32(), Messages: r.uint32(), Lists: r.uint32(), Reasons: r.uint32()}
+	m.Totals = map[string]Totals{}
 	for range r.count() {
 		id := r.string()
 		m.Totals[id] = Totals{Entered: r.uint(), Exited: r.uint()}

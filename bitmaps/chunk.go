@@ -34,6 +34,36 @@ func DecodeNames(data []byte) ([]string, error) {
 	return names, r.done()
 }
 
+// Title is what people call a message or a list.
+type Title struct {
+	At   int64 // Unix ms of the latest record that says so
+	Text string
+}
+
+// EncodeTitles seals up to ChunkSize titles by their place in the chunk; an empty
+// one is of what nobody has called anything.
+func EncodeTitles(titles []Title) []byte {
+	b := sealed(len(titles) * 30)
+	for _, t := range titles {
+		b = appendString(binary.AppendVarint(b, t.At), t.Text)
+	}
+	return seal(b)
+}
+
+// DecodeTitles reads what EncodeTitles wrote.
+func DecodeTitles(data []byte) ([]Title, error) {
+	payload, err := unseal(data)
+	if err != nil {
+		return nil, err
+	}
+	r := reader{b: payload}
+	var titles []Title
+	for len(r.b) > 0 && len(titles) < ChunkSize {
+		titles = append(titles, Title{At: r.int(), Text: r.string()})
+	}
+	return titles, r.done()
+}
+
 // Register is what a contact's latest consent event and contact record were,
 // so that an older one changes nothing.
 type Register struct {
@@ -121,8 +151,8 @@ func DecodeListRegisters(data []byte) ([]ListRegister, error) {
 	return out, r.done()
 }
 
-// Event is one behaviour event of a contact on the day and of the behaviour
-// that it is filed under.
+// Event is one event of a contact on the day and of the series that it is filed
+// under.
 type Event struct {
 	Contact uint32
 	Message uint32

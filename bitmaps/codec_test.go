@@ -30,6 +30,7 @@ type (
 	day struct {
 		Contacts []uint32
 		Runs     []int
+		Counts   []MessageCount
 		Seq      uint64
 	}
 )
@@ -50,6 +51,7 @@ var codecs = []codec{
 	{"bitmap", drawn(drawNumbers), encodeNumbers, decodeNumbers},
 	{"day", drawn(drawDay), encodeDay, decodeDay},
 	{"names", drawn(drawNames), plain(EncodeNames), boxed(DecodeNames)},
+	{"titles", drawn(drawTitles), plain(EncodeTitles), boxed(DecodeTitles)},
 	{"registers", drawn(drawRegisters), plain(EncodeRegisters), boxed(DecodeRegisters)},
 	{"list registers", drawn(drawListRegisters), plain(EncodeListRegisters), boxed(DecodeListRegisters)},
 	{"events", drawn(drawEvents), plain(EncodeEvents), func(data []byte) (any, error) { return DecodeEvents(nil, data) }},
@@ -112,7 +114,7 @@ func damage(t *rapid.T, data []byte) []byte {
 
 // A payload can be damaged before it is sealed, by a bug: the checksum fits then.
 func TestCodecsSeeTrailingBytesUnderTheSeal(t *testing.T) {
-	open := []string{"names", "registers", "list registers", "erasures", "entry"} // they read on to the end
+	open := []string{"names", "titles", "registers", "list registers", "erasures", "entry"} // they read on to the end
 	for _, c := range codecs {
 		if slices.Contains(open, c.name) {
 			continue
@@ -134,6 +136,9 @@ func TestDecodeCapsTheSize(t *testing.T) {
 	many := make([]string, ChunkSize+1)
 	if _, err := DecodeNames(EncodeNames(many)); !errors.Is(err, ErrDamaged) {
 		t.Errorf("more names than a chunk has: %v", err)
+	}
+	if _, err := DecodeTitles(EncodeTitles(make([]Title, ChunkSize+1))); !errors.Is(err, ErrDamaged) {
+		t.Errorf("more titles than a chunk has: %v", err)
 	}
 	if _, err := DecodeRegisters(EncodeRegisters(make([]Register, ChunkSize+1))); !errors.Is(err, ErrDamaged) {
 		t.Errorf("more registers than a chunk has: %v", err)
@@ -204,14 +209,26 @@ func decodeNumbers(data []byte) (any, error) {
 
 func drawDay(t *rapid.T) day {
 	return day{
-		Contacts: drawNumbers(t), Seq: rapid.Uint64().Draw(t, "seq"),
+		Contacts: drawNumbers(t), Counts: drawCounts(t), Seq: rapid.Uint64().Draw(t, "seq"),
 		Runs: drawSlice(t, "runs", 12, func(t *rapid.T) int { return rapid.IntRange(0, 1<<20).Draw(t, "run") }),
 	}
 }
 
+// drawCounts are counts by message, or none because there is no telling.
+func drawCounts(t *rapid.T) []MessageCount {
+	if rapid.Bool().Draw(t, "not counted") {
+		return nil
+	}
+	counts := []MessageCount{}
+	for _, message := range drawAscending(t, "messages", 20) {
+		counts = append(counts, MessageCount{message, rapid.Uint32().Draw(t, "events")})
+	}
+	return counts
+}
+
 func encodeDay(v any) ([]byte, error) {
 	d := v.(day)
-	return EncodeDay(DayFragment{Contacts: roaring.BitmapOf(d.Contacts...), Runs: d.Runs, Seq: d.Seq})
+	return EncodeDay(DayFragment{Contacts: roaring.BitmapOf(d.Contacts...), Runs: d.Runs, Counts: d.Counts, Seq: d.Seq})
 }
 
 func decodeDay(data []byte) (any, error) {
@@ -219,10 +236,16 @@ func decodeDay(data []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return day{orNil(d.Contacts.ToArray()), d.Runs, d.Seq}, nil
+	return day{orNil(d.Contacts.ToArray()), d.Runs, d.Counts, d.Seq}, nil
 }
 
 func drawNames(t *rapid.T) []string { return drawSlice(t, "names", ChunkSize, drawText) }
+
+func drawTitles(t *rapid.T) []Title {
+	return drawSlice(t, "titles", ChunkSize, func(t *rapid.T) Title {
+		return Title{At: rapid.Int64().Draw(t, "at"), Text: drawText(t)}
+	})
+}
 
 func drawText(t *rapid.T) string {
 	return strings.ToValidUTF8(rapid.StringN(0, 60, 200).Draw(t, "text"), "")
@@ -269,6 +292,7 @@ func drawMeta(t *rapid.T) AccountMeta {
 	u32, u64 := rapid.Uint32(), rapid.Uint64()
 	return AccountMeta{
 		Seq: u64.Draw(t, "seq"), Contacts: u32.Draw(t, "contacts"), Messages: u32.Draw(t, "messages"), Lists: u32.Draw(t, "lists"),
+		Reasons: u32.Draw(t, "reasons"),
 		Totals: rapid.MapOfN(rapid.Custom(drawText), rapid.Custom(func(t *rapid.T) Totals {
 			return Totals{u64.Draw(t, "entered"), u64.Draw(t, "exited")}
 		}), 0, 20).Draw(t, "totals"),

@@ -24,14 +24,22 @@
 //	r:CHUNK                 registers of 256 contacts: consent time, contact version
 //	n:CHUNK                 names of 256 messages
 //	k:CHUNK                 names of 256 lists
+//	w:CHUNK                 256 reasons why sends failed
+//	c:CHUNK                 what 256 messages are called, and of when the record is that says so
+//	g:CHUNK                 what 256 lists are called, likewise
 //	f:FACT:PIECE            bitmap of a fact: exists, in, out, valid, or a country
-//	d:BEHAVIOUR:DAY:PIECE   bitmap: contacts with such an event on that day
-//	e:BEHAVIOUR:DAY:PIECE:RUN   the events themselves, sorted runs
+//	d:SERIES:DAY:PIECE      bitmap: contacts with such an event on that day; how many each message has
+//	e:SERIES:DAY:PIECE:RUN  the events themselves, sorted runs
 //	l:LIST:PIECE            bitmap of a list's members
 //	t:LIST:CHUNK            registers of a list: when, member or not
 //	s:SEGMENT:PIECE         bitmap of a segment's members
 //	p:PIECE                 the day and the definitions a piece is composed for
 //	x:0                     erasures, as keyed hashes with their times
+//
+// A series is a behaviour, 0 to 3 as in package segment, or what reports count
+// beside those: 4, the messages that contacts opted out of, and 5, what they
+// failed for. The identity of an event is a hash of its id; of series 4 it is 0, and
+// of series 5 the number of the reason.
 //
 // A piece is 65,536 contact numbers, so that a bitmap of one is a single
 // roaring container of at most 8 KiB.

@@ -14,11 +14,13 @@ const (
 	OpContact                     // Number, Name: the contact with this id has this number
 	OpMessage                     // Number, Name
 	OpList                        // Number, Kind, Name
+	OpReason                      // Number, Name: why sends failed
+	OpTitle                       // Flag: of a list, not of a message; Number, Time, Name: what it is called, by a record of then
 	OpFacts                       // Number, Facts, Country
 	OpConsent                     // Number, Time, Flag: opted out
 	OpVersion                     // Number, Time, Partition, Offset: of the latest contact record
 	OpListMember                  // List, Number, Time, Flag: member
-	OpEvents                      // Behaviour, Day, Events
+	OpEvents                      // Series, Day, Events
 	OpMembers                     // Name: the segment, Cause, On, Off
 	OpComposed                    // Number: the piece, Day: today, Offset: definitions
 	OpErase                       // Hash, Time: records of this contact up to then count no more
@@ -45,7 +47,7 @@ type Op struct {
 	Code      Code
 	Kind      byte
 	Facts     byte
-	Behaviour byte
+	Series    byte
 	Cause     Cause
 	Flag      bool
 	Country   string
@@ -70,10 +72,13 @@ func AppendOp(b []byte, op *Op) []byte {
 	switch op.Code {
 	case OpAccount, OpDropSegment:
 		b = appendString(b, op.Name)
-	case OpContact, OpMessage:
+	case OpContact, OpMessage, OpReason:
 		b = appendString(binary.AppendUvarint(b, uint64(op.Number)), op.Name)
 	case OpList:
 		b = appendString(append(binary.AppendUvarint(b, uint64(op.Number)), op.Kind), op.Name)
+	case OpTitle:
+		b = appendFlagged(binary.AppendUvarint(b, uint64(op.Number)), op.Time, op.Flag)
+		b = appendString(b, op.Name)
 	case OpFacts:
 		b = append(binary.AppendUvarint(b, uint64(op.Number)), op.Facts)
 		b = appendString(b, op.Country)
@@ -86,7 +91,7 @@ func AppendOp(b []byte, op *Op) []byte {
 		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(op.List)), uint64(op.Number))
 		b = appendFlagged(b, op.Time, op.Flag)
 	case OpEvents:
-		b = binary.AppendVarint(append(b, op.Behaviour), int64(op.Day))
+		b = binary.AppendVarint(append(b, op.Series), int64(op.Day))
 		b = appendEvents(b, op.Events)
 	case OpMembers:
 		b = append(appendString(b, op.Name), byte(op.Cause))
@@ -134,10 +139,14 @@ func (r *reader) op(op *Op) {
 	switch op.Code {
 	case OpAccount, OpDropSegment:
 		op.Name = r.string()
-	case OpContact, OpMessage:
+	case OpContact, OpMessage, OpReason:
 		op.Number, op.Name = r.uint32(), r.string()
 	case OpList:
 		op.Number, op.Kind, op.Name = r.uint32(), r.byte(), r.string()
+	case OpTitle:
+		op.Number = r.uint32()
+		op.Time, op.Flag = r.flagged()
+		op.Name = r.string()
 	case OpFacts:
 		op.Number, op.Facts, op.Country = r.uint32(), r.byte(), r.string()
 	case OpConsent:
@@ -149,7 +158,7 @@ func (r *reader) op(op *Op) {
 		op.List, op.Number = r.uint32(), r.uint32()
 		op.Time, op.Flag = r.flagged()
 	case OpEvents:
-		op.Behaviour, op.Day = r.byte(), int32(r.int())
+		op.Series, op.Day = r.byte(), int32(r.int())
 		op.Events = r.events(op.Events)
 	case OpMembers:
 		op.Name, op.Cause = r.string(), Cause(r.byte())

@@ -17,6 +17,10 @@ var ops = map[Code]func(t *rapid.T) Op{
 	OpList: func(t *rapid.T) Op {
 		return Op{Number: drawNumber(t), Kind: rapid.Byte().Draw(t, "kind"), Name: drawText(t)}
 	},
+	OpReason: func(t *rapid.T) Op { return Op{Number: drawNumber(t), Name: drawText(t)} },
+	OpTitle: func(t *rapid.T) Op {
+		return Op{Number: drawNumber(t), Time: drawTime.Draw(t, "time"), Flag: rapid.Bool().Draw(t, "list"), Name: drawText(t)}
+	},
 	OpFacts: func(t *rapid.T) Op {
 		return Op{Number: drawNumber(t), Facts: rapid.Byte().Draw(t, "facts"), Country: drawText(t)}
 	},
@@ -31,7 +35,7 @@ var ops = map[Code]func(t *rapid.T) Op{
 		return Op{List: drawNumber(t), Number: drawNumber(t), Time: drawTime.Draw(t, "time"), Flag: rapid.Bool().Draw(t, "member")}
 	},
 	OpEvents: func(t *rapid.T) Op { // in order of arrival
-		return Op{Behaviour: rapid.Byte().Draw(t, "behaviour"), Day: rapid.Int32().Draw(t, "day"),
+		return Op{Series: rapid.Byte().Draw(t, "series"), Day: rapid.Int32().Draw(t, "day"),
 			Events: drawSlice(t, "events", 20, drawEvent)}
 	},
 	OpMembers: func(t *rapid.T) Op {

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-var kinds = []Kind{Meta, IDs, Registers, MessageNames, ListNames, Fact, Day, Events, ListMembers, ListRegisters, Members,
+var kinds = []Kind{Meta, IDs, Registers, MessageNames, ListNames, Reasons, MessageTitles, ListTitles, Fact, Day, Events, ListMembers, ListRegisters, Members,
 	Composed, Erasures}
 
 func TestFieldNamesAreInverse(t *testing.T) {

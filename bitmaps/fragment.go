@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 // PieceSize is how many contact numbers a piece covers.
 const PieceSize = 1 << 16
 
-// ChunkSize is how many contacts, messages or lists a chunk covers.
+// ChunkSize is how many contacts, messages, lists or reasons a chunk covers.
 const ChunkSize = 256
 
 // Kind is the first letter of a fragment's name; the package comment lists them.
@@ -26,6 +27,9 @@ const (
 	Registers     Kind = 'r'
 	MessageNames  Kind = 'n'
 	ListNames     Kind = 'k'
+	Reasons       Kind = 'w'
+	MessageTitles Kind = 'c'
+	ListTitles    Kind = 'g'
 	Fact          Kind = 'f'
 	Day           Kind = 'd'
 	Events        Kind = 'e'
@@ -76,7 +80,7 @@ func (f Field) String() string {
 // ParseField is the inverse of Field.String.
 func ParseField(s string) (Field, error) {
 	bad := fmt.Errorf("%w: fragment name %q", ErrDamaged, s)
-	if s == "" || !strings.ContainsRune("mirnkfdeltspx", rune(s[0])) {
+	if s == "" || !strings.ContainsRune("mirnkwcgfdeltspx", rune(s[0])) {
 		return Field{}, bad
 	}
 	f := Field{Kind: Kind(s[0])}
@@ -126,9 +130,13 @@ func DecodeBitmap(data []byte) (*roaring.Bitmap, error) {
 // DayFragment is what a Day fragment holds.
 type DayFragment struct {
 	Contacts *roaring.Bitmap
-	Runs     []int  // how many events each run of the Events fragments holds
-	Seq      uint64 // the runs hold the events of changelog entries up to this one
+	Runs     []int          // how many events each run of the Events fragments holds
+	Counts   []MessageCount // how many of them each message has, by message; nil: they are not counted
+	Seq      uint64         // the runs hold the events of changelog entries up to this one
 }
+
+// MessageCount is how many events of a message there are.
+type MessageCount struct{ Message, Events uint32 }
 
 // EncodeDay seals a Day fragment.
 func EncodeDay(d DayFragment) ([]byte, error) {
@@ -137,6 +145,7 @@ func EncodeDay(d DayFragment) ([]byte, error) {
 	for _, n := range d.Runs {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
+	b = appendCounts(b, d.Counts)
 	out := bytes.NewBuffer(b)
 	if _, err := d.Contacts.WriteTo(out); err != nil {
 		return nil, err
@@ -155,11 +164,46 @@ func DecodeDay(data []byte) (DayFragment, error) {
 	for range r.count() {
 		d.Runs = append(d.Runs, int(r.uint32()))
 	}
+	d.Counts = r.counts()
 	if r.err != nil {
 		return d, r.err
 	}
 	d.Contacts, err = decodeBitmap(r.b)
 	return d, err
+}
+
+// appendCounts writes how many counts there are and one more, 0 if there is no
+// telling, and the counts.
+func appendCounts(b []byte, counts []MessageCount) []byte {
+	if counts == nil {
+		return binary.AppendUvarint(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(counts))+1)
+	last := uint32(0)
+	for _, c := range counts {
+		b = binary.AppendUvarint(b, uint64(c.Message-last))
+		b = binary.AppendUvarint(b, uint64(c.Events))
+		last = c.Message
+	}
+	return b
+}
+
+func (r *reader) counts() []MessageCount {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	counts := make([]MessageCount, 0, n-1)
+	last := uint64(0)
+	for i := range n - 1 {
+		by := r.uint32()
+		if last += uint64(by); i > 0 && by == 0 || last > math.MaxUint32 {
+			r.fail("order of messages")
+			return nil
+		}
+		counts = append(counts, MessageCount{Message: uint32(last), Events: r.uint32()})
+	}
+	return counts
 }
 
 func decodeBitmap(payload []byte) (*roaring.Bitmap, error) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Format is the version of everything this package writes.
-const Format = 3
+const Format = 4
 
 // MaxValue caps the size of a stored value, in bytes.
 const MaxValue = 16 << 20

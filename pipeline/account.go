@@ -17,6 +17,9 @@ type account struct {
 	contacts numbering
 	messages numbering
 	lists    numbering // by listKey
+	reasons  numbering // why sends failed
+
+	messageTitles, listTitles titles
 
 	awaitedMessages, awaitedLists awaited
 
@@ -43,9 +46,9 @@ type account struct {
 }
 
 type dayKey struct {
-	piece     *piece
-	behaviour segment.Behaviour
-	day       segment.Date
+	piece *piece
+	of    series
+	day   segment.Date
 }
 
 // flip is a changed membership.
@@ -57,7 +60,7 @@ type flip struct {
 func newAccount(s *state, id string) *account {
 	a := &account{
 		state: s, id: id,
-		contacts: newNumbering(), messages: newNumbering(), lists: newNumbering(),
+		contacts: newNumbering(), messages: newNumbering(), lists: newNumbering(), reasons: newNumbering(),
 		erasures: map[[16]byte]int64{}, returned: map[uint32]int64{}, slots: map[string]int{}, former: map[uint32]string{},
 		awaitedMessages: awaited{}, awaitedLists: awaited{},
 	}
@@ -151,6 +154,18 @@ func (a *account) message(name []byte) uint32 {
 	}
 	a.emit(bitmaps.Op{Code: bitmaps.OpMessage, Number: number, Name: a.messages.names[number]})
 	a.dirty(chunkOf(bitmaps.MessageNames, number))
+	return number
+}
+
+// reason is the number of why a send failed, likewise.
+func (a *account) reason(text []byte) uint32 {
+	text = cut(text, maxReasonBytes)
+	if number, known := a.reasons.get(text); known {
+		return number
+	}
+	number := a.reasons.add(string(text))
+	a.emit(bitmaps.Op{Code: bitmaps.OpReason, Number: number, Name: a.reasons.names[number]})
+	a.dirty(chunkOf(bitmaps.Reasons, number))
 	return number
 }
 

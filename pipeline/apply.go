@@ -38,8 +38,8 @@ func (s *state) applyNoting(e *bitmaps.Entry, touched map[string]bool) error {
 	})
 }
 
-// maxNumber is beyond what memory holds of one account's contacts, messages or
-// lists in one partition: a greater number is damage.
+// maxNumber is beyond what memory holds of one account's contacts, messages,
+// lists or reasons in one partition: a greater number is damage.
 const maxNumber = 1 << 27
 
 // fits tells whether an op is about what there can be.
@@ -48,7 +48,7 @@ func fits(op *bitmaps.Op) bool {
 	if (op.Code == bitmaps.OpEvents || op.Code == bitmaps.OpComposed) && !possible(segment.Date(op.Day)) {
 		return false
 	}
-	return !beyond(max(op.Number, op.List)) && op.Behaviour < segment.Behaviours &&
+	return !beyond(max(op.Number, op.List)) && op.Series < allSeries &&
 		!slices.ContainsFunc(op.On, beyond) && !slices.ContainsFunc(op.Off, beyond) &&
 		!slices.ContainsFunc(op.Events, func(e bitmaps.Event) bool { return beyond(max(e.Contact, e.Message)) })
 }
@@ -78,6 +78,11 @@ func (a *account) apply(op *bitmaps.Op) {
 	case bitmaps.OpList:
 		a.lists.put(op.Number, listKey(segment.Kind(op.Kind), op.Name))
 		a.dirty(chunkOf(bitmaps.ListNames, op.Number))
+	case bitmaps.OpReason:
+		a.reasons.put(op.Number, op.Name)
+		a.dirty(chunkOf(bitmaps.Reasons, op.Number))
+	case bitmaps.OpTitle:
+		a.applyTitle(op)
 	case bitmaps.OpFacts:
 		a.applyFacts(op)
 	case bitmaps.OpConsent:
@@ -129,6 +134,15 @@ func (a *account) apply(op *bitmaps.Op) {
 	}
 }
 
+func (a *account) applyTitle(op *bitmaps.Op) {
+	of, kind := &a.messageTitles, bitmaps.MessageTitles
+	if op.Flag {
+		of, kind = &a.listTitles, bitmaps.ListTitles
+	}
+	of.put(op.Number, bitmaps.Title{At: op.Time, Text: op.Name})
+	a.dirty(chunkOf(kind, op.Number))
+}
+
 func (a *account) applyFacts(op *bitmaps.Op) {
 	p, contact := a.restoredAt(op.Number)
 	c := &p.contacts[contact]
@@ -172,21 +186,21 @@ func (a *account) applyList(op *bitmaps.Op) {
 
 // applyEvents files events in their sets, unless a run holds them already.
 func (a *account) applyEvents(op *bitmaps.Op) {
-	b, day := segment.Behaviour(op.Behaviour), segment.Date(op.Day)
+	of, day := series(op.Series), segment.Date(op.Day)
 	for _, e := range op.Events {
 		p, contact := a.restoredAt(e.Contact)
-		d := p.day(b, day)
+		d := p.day(of, day)
 		d.bits.Add(contact)
-		c := &p.contacts[contact]
-		c.last[b], c.touched = max(c.last[b], uint16(day)), true
+		p.contacts[contact].did(of, day)
 		if a.state.seq <= d.flushedAt {
 			continue
 		}
-		p.dirtyDay(d, b, day)
+		p.dirtyDay(d, of, day)
 		e.Contact = contact
 		d.add(e)
 		d.logged = len(d.pending)
 		if a.state.follows {
+			d.count(e.Message)
 			a.state.arrived(d)
 		}
 	}
@@ -219,9 +233,9 @@ func (a *account) applyMember(slot int, number uint32, member bool) {
 // applyForget removes a contact's events up to a day, and perhaps the contact.
 func (a *account) applyForget(op *bitmaps.Op) {
 	p, contact := a.restoredAt(op.Number)
-	for b := range p.days {
+	for of := range series(allSeries) {
 		last := segment.Date(0)
-		for day, d := range p.days[b] {
+		for day, d := range p.days[of] {
 			switch {
 			case !d.bits.Contains(contact):
 			case day > segment.Date(op.Day):
@@ -231,11 +245,15 @@ func (a *account) applyForget(op *bitmaps.Op) {
 				d.arrivedAll(a.state.seq)
 				if a.state.seq <= d.flushedAt {
 					d.forgotten = nil // the runs were rewritten since
+				} else if a.state.follows {
+					d.counts.Store(nil) // without reading there is no telling
 				}
-				p.dirtyDay(d, segment.Behaviour(b), day)
+				p.dirtyDay(d, of, day)
 			}
 		}
-		p.contacts[contact].last[b] = uint16(last)
+		if of.isBehaviour() {
+			p.contacts[contact].last[of] = uint16(last)
+		}
 	}
 	if op.Flag {
 		if a.state.leaving != nil {

@@ -181,7 +181,7 @@ func (p *piece) moveDay(at int32, day segment.Date, d *daySet, by int) error {
 		}
 		return nil
 	}
-	if err := p.load(d, c.key.behaviour, day); err != nil {
+	if err := p.load(d, series(c.key.behaviour), day); err != nil {
 		return err
 	}
 	for _, e := range d.table.events {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -9,7 +10,7 @@ import (
 	"rollcall/pipeline/segment"
 )
 
-// daySet is the events of one behaviour on one day among the contacts of one
+// daySet is the events of one series on one day among the contacts of one
 // piece. Contacts go by their number within the piece.
 type daySet struct {
 	bits      *roaring.Bitmap // contacts with at least one event
@@ -22,6 +23,11 @@ type daySet struct {
 	used      uint64          // when the table was last needed
 	flushedAt uint64          // the runs hold the events of commits up to this one
 	arrived   []arrival       // of a state that is followed: which commits pending came with
+
+	// How many events of each message there are: of an owner's what the runs hold,
+	// of a state that is followed all. Nil: not known, or of a series that is not
+	// counted. Readers of a state that is followed may set it, under its read lock.
+	counts atomic.Pointer[messageCounts]
 }
 
 // arrival says how many pending events came with a commit.
@@ -30,7 +36,13 @@ type arrival struct {
 	events int
 }
 
-func newDaySet() *daySet { return &daySet{bits: roaring.New()} }
+func newDaySet(of series) *daySet {
+	d := &daySet{bits: roaring.New()}
+	if of.counted() {
+		d.counts.Store(&messageCounts{})
+	}
+	return d
+}
 
 // add files an event that is not in the set.
 func (d *daySet) add(e bitmaps.Event) {
@@ -152,5 +164,5 @@ func mergeFrom(runs []int) int {
 	return from
 }
 
-// byDay holds the sets of one behaviour.
+// byDay holds the sets of one series.
 type byDay map[segment.Date]*daySet

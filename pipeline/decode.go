@@ -53,7 +53,8 @@ type shape struct {
 }
 
 var (
-	behaviourFields = fieldsOf(fieldID, fieldAccount, fieldContact, fieldMessage, fieldAt, fieldURL, fieldReason, fieldMessageName)
+	behaviourFields = fieldsOf(fieldID, fieldAccount, fieldContact, fieldMessage, fieldAt, fieldURL, fieldReason)
+	sentFields      = behaviourFields | fieldsOf(fieldMessageName)
 	consentFields   = fieldsOf(fieldID, fieldAccount, fieldContact, fieldMessage, fieldAt, fieldSource)
 	contactFields   = fieldsOf(fieldAccount, fieldContact, fieldPhone, fieldRegion)
 	listFields      = fieldsOf(fieldAccount, fieldContact, fieldList, fieldKind, fieldName, fieldMember, fieldAt)
@@ -62,7 +63,7 @@ var (
 )
 
 var shapes = map[string]shape{
-	TopicSent:     {behaviour: segment.Sent, known: behaviourFields, required: whose | fieldsOf(fieldMessage)},
+	TopicSent:     {behaviour: segment.Sent, known: sentFields, required: whose | fieldsOf(fieldMessage)},
 	TopicClicked:  {behaviour: segment.Clicked, known: behaviourFields, required: whose | fieldsOf(fieldMessage)},
 	TopicFailed:   {behaviour: segment.Failed, known: behaviourFields, required: whose | fieldsOf(fieldMessage)},
 	TopicReplied:  {behaviour: segment.Replied, known: behaviourFields, required: whose | fieldsOf(fieldMessage)},
@@ -154,11 +155,23 @@ func (d *decoder) fields(e *event) Code {
 		e.phone, e.hasRegion = o.string(fieldPhone), o.present.has(fieldRegion)
 		e.region = o.string(fieldRegion)
 	case listRecord:
-		e.list, e.member = o.text[fieldList], o.member
+		e.list, e.member, e.title = o.text[fieldList], o.member, o.string(fieldName)
 	default:
 		e.id, e.message = o.string(fieldID), o.string(fieldMessage)
+		d.labels(e)
 	}
 	return ""
+}
+
+// labels sets what a behaviour's record says beside its event.
+func (d *decoder) labels(e *event) {
+	switch {
+	case e.kind != behaviourRecord:
+	case e.behaviour == segment.Sent:
+		e.title = d.object.string(fieldMessageName)
+	case e.behaviour == segment.Failed:
+		e.reason = d.object.string(fieldReason)
+	}
 }
 
 // string is a field's text, empty if it is absent.
@@ -180,7 +193,8 @@ func whoseCode(e *event) Code {
 }
 
 // details judges what comes after the account is known to exist: names and
-// times. It sets e.at also where an opt-out is to be applied all the same.
+// times. It leaves the event as it is to be applied also where that is done all
+// the same.
 func (d *decoder) details(e *event) Code {
 	e.at = e.origin.time
 	if e.kind == eraseRecord || e.kind == erasureRecord {
@@ -194,9 +208,20 @@ func (d *decoder) details(e *event) Code {
 	if e.kind == contactRecord {
 		return ""
 	}
-	if code := d.names(e); code != "" {
+	code := d.names(e)
+	switch {
+	case e.appliesDespite(code):
+		e.message = nil
+		_ = d.date(e) // the dead letter says what is wrong first
+		return code
+	case code != "":
 		return code
 	}
+	return d.date(e)
+}
+
+// date sets the time of an event, which is its Kafka time until then.
+func (d *decoder) date(e *event) Code {
 	if !d.object.present.has(fieldAt) {
 		return ""
 	}

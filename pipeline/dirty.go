@@ -16,10 +16,10 @@ func chunkOf(kind bitmaps.Kind, number uint32) bitmaps.Field {
 }
 
 // dirtyDay queues a day's events, and the bitmap that goes with them.
-func (p *piece) dirtyDay(d *daySet, b segment.Behaviour, day segment.Date) {
+func (p *piece) dirtyDay(d *daySet, of series, day segment.Date) {
 	if !d.queued {
 		d.queued = true
-		p.account.dirty(bitmaps.Field{Kind: bitmaps.Events, N: [4]uint32{uint32(b), uint32(day), p.number}})
+		p.account.dirty(bitmaps.Field{Kind: bitmaps.Events, N: [4]uint32{uint32(of), uint32(day), p.number}})
 	}
 }
 

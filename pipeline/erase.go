@@ -92,9 +92,9 @@ func (a *account) release(number uint32, remains bool, at int64) {
 
 // forgetEvents removes a contact's events up to a day and tells whether it has later ones.
 func (p *piece) forgetEvents(contact uint32, until segment.Date) (remains bool, err error) {
-	for b := range segment.Behaviour(segment.Behaviours) {
+	for of := range series(allSeries) {
 		last := segment.Date(0)
-		for day, d := range p.days[b] {
+		for day, d := range p.days[of] {
 			if !d.bits.Contains(contact) {
 				continue
 			}
@@ -102,26 +102,28 @@ func (p *piece) forgetEvents(contact uint32, until segment.Date) (remains bool, 
 				last = max(last, day)
 				continue
 			}
-			if err := p.uncount(b, day, d, contact); err != nil {
+			if err := p.uncount(of, day, d, contact); err != nil {
 				return false, err
 			}
-			p.forgetDay(b, day, d, contact)
+			p.forgetDay(of, day, d, contact)
 		}
-		p.contacts[contact].last[b] = uint16(last)
+		if of.isBehaviour() {
+			p.contacts[contact].last[of] = uint16(last)
+		}
 		remains = remains || last > 0
 	}
 	return remains, nil
 }
 
-func (p *piece) forgetDay(b segment.Behaviour, day segment.Date, d *daySet, contact uint32) {
+func (p *piece) forgetDay(of series, day segment.Date, d *daySet, contact uint32) {
 	d.forget(contact)
-	p.dirtyDay(d, b, day)
+	p.dirtyDay(d, of, day)
 }
 
 // uncount takes a contact's events of a day out of the counters.
-func (p *piece) uncount(b segment.Behaviour, day segment.Date, d *daySet, contact uint32) error {
+func (p *piece) uncount(of series, day segment.Date, d *daySet, contact uint32) error {
 	for at, c := range p.plan.counters {
-		if c.key.behaviour != b || !c.covers(day) {
+		if series(c.key.behaviour) != of || !c.covers(day) {
 			continue
 		}
 		by, err := p.contribution(int32(at), c, day, d, contact)
@@ -149,7 +151,7 @@ func (p *piece) contribution(at int32, c *counter, day segment.Date, d *daySet, 
 		}
 		return 0, nil
 	}
-	if err := p.load(d, c.key.behaviour, day); err != nil {
+	if err := p.load(d, series(c.key.behaviour), day); err != nil {
 		return 0, err
 	}
 	n := 0

@@ -75,7 +75,7 @@ func (c *erasedContacts) named(r *consumers.Record) bool {
 	if code == "" && def != nil {
 		code = c.decoder.details(&e)
 	}
-	if def == nil || code != "" && code != BadTime && code != ImpossibleTime {
+	if def == nil || code != "" && code != BadTime && code != ImpossibleTime && !e.appliesDespite(code) {
 		return c.namedIn(&first, cmp.Or(e.means, e.origin.Topic), e.origin.time)
 	}
 	z := c.zones[def.ID]

@@ -46,8 +46,10 @@ type event struct {
 	account, contact []byte
 	id               []byte // empty: none
 	source           []byte // of a CloudEvent: its id is of this source
-	message          []byte
-	at               int64 // Unix ms; of a contactRecord: not used
+	message          []byte // of an opt-out: empty if it names none
+	title            []byte // what the record calls the message, or the list; empty: nothing
+	reason           []byte // why sending failed; empty: it does not say
+	at               int64  // Unix ms; of a contactRecord: not used
 	list             []byte
 	listKind         segment.Kind
 	member           bool
@@ -63,6 +65,12 @@ type event struct {
 	means      string // the topic of the contract that it is of
 	translated []byte // what it is there, nil if just that
 	ignored    bool   // the mapping says to leave it out
+}
+
+// appliesDespite tells whether a record applies although it is a dead letter: an
+// opt-out is not lost to its time, nor to the message that it names.
+func (e *event) appliesDespite(code Code) bool {
+	return e.kind == consentRecord && e.optOut && (code == BadTime || code == ImpossibleTime || code == BadName)
 }
 
 // origin is where a record first stood: of a forwarded one not the inbox.

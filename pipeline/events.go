@@ -10,7 +10,7 @@ import (
 )
 
 // load brings the events of a day into memory.
-func (p *piece) load(d *daySet, b segment.Behaviour, day segment.Date) error {
+func (p *piece) load(d *daySet, of series, day segment.Date) error {
 	s := p.account.state
 	d.used = s.seq
 	if d.table != nil {
@@ -18,7 +18,7 @@ func (p *piece) load(d *daySet, b segment.Behaviour, day segment.Date) error {
 	}
 	var events []bitmaps.Event
 	if len(d.runs) > 0 {
-		stored, err := s.events.readEvents(p.account.id, p.number, b, day, len(d.runs))
+		stored, err := s.events.readEvents(p.account.id, p.number, of, day, len(d.runs))
 		if err != nil {
 			return err
 		}
@@ -60,10 +60,10 @@ func (s *state) compactTables() {
 	s.tables = slices.DeleteFunc(s.tables, func(d *daySet) bool { return d.table == nil })
 }
 
-func (e *storedEvents) readEvents(account string, piece uint32, b segment.Behaviour, day segment.Date, runs int) ([]bitmaps.Event, error) {
+func (e *storedEvents) readEvents(account string, piece uint32, of series, day segment.Date, runs int) ([]bitmaps.Event, error) {
 	fields := make([]string, runs)
 	for i := range fields {
-		fields[i] = bitmaps.Field{Kind: bitmaps.Events, N: [4]uint32{uint32(b), uint32(day), piece, uint32(i)}}.String()
+		fields[i] = bitmaps.Field{Kind: bitmaps.Events, N: [4]uint32{uint32(of), uint32(day), piece, uint32(i)}}.String()
 	}
 	values, err := e.store.Fields(e.ctx, e.partition, account, fields)
 	if err != nil {

@@ -82,7 +82,7 @@ func (x *explainer) countOf(d segment.Did, day segment.Date) int {
 		return 1
 	}
 	n := 0
-	for _, e := range x.eventsOn(d.Behaviour, day) {
+	for _, e := range x.eventsOn(series(d.Behaviour), day) {
 		counts := func(name string) bool { return e.Message == x.numbers.messageNumber(name) }
 		if len(d.Messages.Names) == 0 || slices.ContainsFunc(d.Messages.Names, counts) {
 			n++
@@ -95,13 +95,13 @@ func (x *explainer) countOf(d segment.Did, day segment.Date) int {
 }
 
 // eventsOn are the contact's events of a day.
-func (x *explainer) eventsOn(b segment.Behaviour, day segment.Date) []bitmaps.Event {
-	key := dayKey{behaviour: b, day: day}
+func (x *explainer) eventsOn(of series, day segment.Date) []bitmaps.Event {
+	key := dayKey{of: of, day: day}
 	mine, read := x.did[key]
 	if read || x.err != nil {
 		return mine
 	}
-	events, err := x.events.readEvents(x.def.ID, x.piece.number, b, day, 0)
+	events, err := x.events.readEvents(x.def.ID, x.piece.number, of, day, 0)
 	x.err = err
 	mine = slices.DeleteFunc(events, func(e bitmaps.Event) bool { return e.Contact != x.contact })
 	x.did[key] = mine

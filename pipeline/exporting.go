@@ -34,15 +34,18 @@ func (e *exporting) bitmap(b *roaring.Bitmap) (ref portable.Ref) {
 
 func (e *exporting) account(a *account) {
 	e.line(&portable.Line{Account: &portable.Account{
-		ID: a.id, Contacts: a.contacts.next(), Messages: a.messages.next(), Lists: a.lists.next(),
+		ID: a.id, Contacts: a.contacts.next(), Messages: a.messages.next(), Lists: a.lists.next(), Reasons: a.reasons.next(),
 	}})
 	for _, p := range a.pieces {
 		e.line(&portable.Line{Piece: &portable.Piece{Number: p.number, Today: p.today.String(), Definitions: p.version}})
 	}
 	for number, name := range a.messages.names {
-		e.line(&portable.Line{Message: &portable.Message{Number: uint32(number), Name: name}})
+		e.line(&portable.Line{Message: &portable.Message{Number: uint32(number), Name: name, Title: a.messageTitles.exported(uint32(number))}})
 	}
 	e.lists(a)
+	for number, text := range a.reasons.names {
+		e.line(&portable.Line{Reason: &portable.Reason{Number: uint32(number), Text: text}})
+	}
 	for _, p := range a.pieces {
 		e.contacts(p)
 	}
@@ -74,8 +77,17 @@ func (e *exporting) lists(a *account) {
 			return nil
 		})
 		kind, name := splitListKey(key)
-		e.line(&portable.Line{List: &portable.List{Number: uint32(number), Kind: kind, Name: name, Members: e.bitmap(members)}})
+		title := a.listTitles.exported(uint32(number))
+		e.line(&portable.Line{List: &portable.List{Number: uint32(number), Kind: kind, Name: name, Title: title, Members: e.bitmap(members)}})
 	}
+}
+
+func (t *titles) exported(number uint32) *portable.Title {
+	is := t.at(number)
+	if is.Text == "" {
+		return nil
+	}
+	return &portable.Title{Text: is.Text, At: is.At}
 }
 
 // splitListKey is the inverse of listKey, with the kind as records call it.
@@ -145,23 +157,23 @@ func (e *exporting) facts(a *account) {
 }
 
 func (e *exporting) days(a *account) {
-	for b := range segment.Behaviour(segment.Behaviours) {
+	for of := range series(allSeries) {
 		days := map[segment.Date]bool{}
 		for _, p := range a.pieces {
-			for day := range p.days[b] {
+			for day := range p.days[of] {
 				days[day] = true
 			}
 		}
 		for _, day := range slices.Sorted(maps.Keys(days)) {
-			e.day(a, b, day)
+			e.day(a, of, day)
 		}
 	}
 }
 
-func (e *exporting) day(a *account, b segment.Behaviour, day segment.Date) {
+func (e *exporting) day(a *account, of series, day segment.Date) {
 	var events []portable.Event
 	contacts := a.whole(func(p *piece) *roaring.Bitmap {
-		d := p.days[b][day]
+		d := p.days[of][day]
 		if d == nil {
 			return nil
 		}
@@ -179,7 +191,7 @@ func (e *exporting) day(a *account, b segment.Behaviour, day segment.Date) {
 	}
 	var ref portable.Ref
 	ref, e.err = e.out.Events(events)
-	e.line(&portable.Line{Day: &portable.Day{Behaviour: b.String(), Day: day.String(), Contacts: e.bitmap(contacts), Events: ref}})
+	e.line(&portable.Line{Day: &portable.Day{Series: of.String(), Day: day.String(), Contacts: e.bitmap(contacts), Events: ref}})
 }
 
 // all are the events of a day that was read with them.

@@ -150,6 +150,12 @@ func (a *account) encode(writes []bitmaps.Write, f bitmaps.Field) ([]bitmaps.Wri
 		value = bitmaps.EncodeNames(a.messages.chunk(f.N[0], bitmaps.ChunkSize))
 	case bitmaps.ListNames:
 		value = bitmaps.EncodeNames(a.lists.chunk(f.N[0], bitmaps.ChunkSize))
+	case bitmaps.Reasons:
+		value = bitmaps.EncodeNames(a.reasons.chunk(f.N[0], bitmaps.ChunkSize))
+	case bitmaps.MessageTitles:
+		value = bitmaps.EncodeTitles(a.messageTitles.chunk(f.N[0]))
+	case bitmaps.ListTitles:
+		value = bitmaps.EncodeTitles(a.listTitles.chunk(f.N[0]))
 	case bitmaps.Registers:
 		value = a.encodeRegisters(f.N[0])
 	case bitmaps.Erasures:
@@ -182,7 +188,8 @@ func (a *account) encodeMeta() []byte {
 		}
 	}
 	return bitmaps.EncodeMeta(bitmaps.AccountMeta{
-		Seq: a.state.seq, Contacts: a.contacts.next(), Messages: a.messages.next(), Lists: a.lists.next(), Totals: totals,
+		Seq: a.state.seq, Contacts: a.contacts.next(), Messages: a.messages.next(), Lists: a.lists.next(), Reasons: a.reasons.next(),
+		Totals: totals,
 	})
 }
 
@@ -212,14 +219,17 @@ func (a *account) encodeMembers(f bitmaps.Field) ([]byte, error) {
 // contacts; and with it the fragment that says which runs there are.
 func (a *account) encodeEvents(writes []bitmaps.Write, f bitmaps.Field) ([]bitmaps.Write, error) {
 	p := a.pieces[f.N[2]]
-	b, day := segment.Behaviour(f.N[0]), segment.Date(f.N[1])
-	d := p.days[b][day]
+	of, day := series(f.N[0]), segment.Date(f.N[1])
+	d := p.days[of][day]
 	if d == nil {
 		return writes, nil
 	}
-	first, events, err := p.nextRun(d, b, day)
+	first, events, err := p.nextRun(d, of, day)
 	if err != nil {
 		return writes, err
+	}
+	if of.counted() {
+		d.countRuns(first, events)
 	}
 	runs := append([]int(nil), d.runs[:first]...)
 	if len(events) > 0 {
@@ -235,12 +245,12 @@ func (a *account) encodeEvents(writes []bitmaps.Write, f bitmaps.Field) ([]bitma
 	d.runs, d.flushedAt = runs, a.state.seq
 	d.pending, d.logged, d.queued, d.forgotten = nil, 0, false, nil
 	f.Kind = bitmaps.Day
-	value, err := bitmaps.EncodeDay(bitmaps.DayFragment{Contacts: d.bits, Runs: d.runs, Seq: d.flushedAt})
+	value, err := bitmaps.EncodeDay(bitmaps.DayFragment{Contacts: d.bits, Runs: d.runs, Counts: d.storedCounts(), Seq: d.flushedAt})
 	return append(writes, bitmaps.Write{Account: a.id, Field: f.String(), Value: value}), err
 }
 
 // nextRun is the place and the events of the run to write.
-func (p *piece) nextRun(d *daySet, b segment.Behaviour, day segment.Date) (first int, events []bitmaps.Event, err error) {
+func (p *piece) nextRun(d *daySet, of series, day segment.Date) (first int, events []bitmaps.Event, err error) {
 	first = len(d.runs)
 	if len(d.pending) > 0 {
 		first = min(first, mergeFrom(append(d.runs, len(d.pending))))
@@ -251,7 +261,7 @@ func (p *piece) nextRun(d *daySet, b segment.Behaviour, day segment.Date) (first
 	if first == len(d.runs) {
 		return first, d.pending, nil
 	}
-	if err := p.load(d, b, day); err != nil {
+	if err := p.load(d, of, day); err != nil {
 		return 0, nil, err
 	}
 	skip := 0

@@ -18,7 +18,7 @@ func (s *state) fold(a *account, e *event) (bitmaps.Outcome, error) {
 	case behaviourRecord:
 		return a.foldBehaviour(e)
 	case consentRecord:
-		a.foldConsent(e)
+		return bitmaps.Applied, a.foldConsent(e)
 	case contactRecord:
 		a.foldContact(e)
 	case listRecord:
@@ -80,17 +80,48 @@ func (a *account) foldBehaviour(e *event) (bitmaps.Outcome, error) {
 		return bitmaps.Applied, nil
 	}
 	p, contact := a.at(a.enter(e.contact, number, known, erasedUntil))
-	d := p.day(e.behaviour, day)
 	row := bitmaps.Event{Contact: contact, Message: a.message(e.message), ID: identity(e)}
-	firstOfDay := d.bits.CheckedAdd(contact)
+	if err := p.foldLabels(e, day, row); err != nil {
+		return bitmaps.Applied, err
+	}
+	added, firstOfDay, err := p.file(series(e.behaviour), day, row)
+	if err != nil || !added {
+		return bitmaps.Repeated, err
+	}
+	p.countEvent(e.behaviour, day, row, firstOfDay)
+	if firstOfDay {
+		p.seenOn(contact, e.behaviour, day)
+	}
+	return bitmaps.Applied, nil
+}
+
+// foldLabels takes what a record says beside its event: what its message is
+// called, and why sending failed. That counts also if the event is a repeat, so
+// that it does not matter which was read first.
+func (p *piece) foldLabels(e *event, day segment.Date, row bitmaps.Event) (err error) {
+	if len(e.title) > 0 {
+		p.account.titleMessage(row.Message, e)
+	}
+	if len(e.reason) > 0 {
+		row.ID = uint64(p.account.reason(e.reason))
+		_, _, err = p.file(failedFor, day, row)
+	}
+	return err
+}
+
+// file puts an event into the set of its day, and tells whether it was not there,
+// and is the first of its contact.
+func (p *piece) file(of series, day segment.Date, row bitmaps.Event) (added, firstOfDay bool, err error) {
+	d := p.day(of, day)
+	firstOfDay = d.bits.CheckedAdd(row.Contact)
 	if !firstOfDay {
-		seen, err := p.seen(d, e.behaviour, day, row)
+		seen, err := p.seen(d, of, day, row)
 		if err != nil || seen {
-			return bitmaps.Repeated, err
+			return false, false, err
 		}
 	}
-	p.addEvent(d, e.behaviour, day, row, firstOfDay)
-	return bitmaps.Applied, nil
+	p.addEvent(d, of, day, row)
+	return true, firstOfDay, nil
 }
 
 // identity is the hash that tells an event from others of its contact, message
@@ -116,29 +147,25 @@ func identity(e *event) uint64 {
 }
 
 // seen tells whether the day has the event already.
-func (p *piece) seen(d *daySet, b segment.Behaviour, day segment.Date, row bitmaps.Event) (bool, error) {
-	if err := p.load(d, b, day); err != nil {
+func (p *piece) seen(d *daySet, of series, day segment.Date, row bitmaps.Event) (bool, error) {
+	if err := p.load(d, of, day); err != nil {
 		return false, err
 	}
 	return d.table.has(row), nil
 }
 
-// addEvent files an event that is not there yet, and moves what counts it.
-func (p *piece) addEvent(d *daySet, b segment.Behaviour, day segment.Date, row bitmaps.Event, firstOfDay bool) {
+// addEvent adds an event that is not there yet.
+func (p *piece) addEvent(d *daySet, of series, day segment.Date, row bitmaps.Event) {
 	a := p.account
 	if d.logged == len(d.pending) {
 		a.begin()
-		a.grown, a.grownIn = append(a.grown, d), append(a.grownIn, dayKey{p, b, day})
+		a.grown, a.grownIn = append(a.grown, d), append(a.grownIn, dayKey{p, of, day})
 	}
 	d.add(row)
 	if d.table != nil {
 		a.state.loaded++
 	}
-	p.dirtyDay(d, b, day)
-	p.countEvent(b, day, row, firstOfDay)
-	if firstOfDay {
-		p.seenOn(row.Contact, b, day)
-	}
+	p.dirtyDay(d, of, day)
 }
 
 // countEvent moves the counters whose window has the day.
@@ -177,16 +204,21 @@ func (p *piece) seenOn(contact uint32, b segment.Behaviour, day segment.Date) {
 	}
 }
 
-func (a *account) foldConsent(e *event) {
+func (a *account) foldConsent(e *event) error {
 	number, known, erasedUntil := a.erased(e.contact)
 	if e.at <= erasedUntil {
-		return
+		return nil
 	}
 	number = a.enter(e.contact, number, known, erasedUntil)
 	p, contact := a.at(number)
+	if e.optOut && len(e.message) > 0 {
+		if err := p.foldOptOutOf(e, contact, erasedUntil); err != nil {
+			return err
+		}
+	}
 	r := &p.register[contact]
 	if e.at < r.Consent || e.at == r.Consent && (r.OptedOut || !e.optOut) {
-		return
+		return nil
 	}
 	r.Consent, r.OptedOut = e.at, e.optOut
 	a.emit(bitmaps.Op{Code: bitmaps.OpConsent, Number: number, Time: e.at, Flag: e.optOut})
@@ -197,6 +229,19 @@ func (a *account) foldConsent(e *event) {
 		is = c.facts&^(optedIn|optedOut) | optedOut
 	}
 	p.setFacts(contact, is, c.country)
+	return nil
+}
+
+// foldOptOutOf counts an opt-out for the message that it names, whether or not it
+// is the contact's last word. It is of a day, like an event.
+func (p *piece) foldOptOutOf(e *event, contact uint32, erasedUntil int64) error {
+	a := p.account
+	day := a.zone.day(e.at)
+	if day < p.plan.oldest || erasedUntil > 0 && day <= a.zone.day(erasedUntil) {
+		return nil
+	}
+	_, _, err := p.file(optedOutOf, day, bitmaps.Event{Contact: contact, Message: a.message(e.message)})
+	return err
 }
 
 func (a *account) foldContact(e *event) {
@@ -257,6 +302,7 @@ func (a *account) foldList(e *event) {
 		return
 	}
 	list := a.list(e.listKind, e.list)
+	a.titleList(list, e)
 	number = a.enter(e.contact, number, known, erasedUntil)
 	p, contact := a.at(number)
 	l := p.list(list)

@@ -22,6 +22,8 @@ type incoming struct {
 	meta      bitmaps.AccountMeta
 	messages  []string
 	lists     []string
+	reasons   []string
+	titles    map[bitmaps.Kind]*titles
 	contacts  []string
 	registers []bitmaps.Register
 	listed    map[bitmaps.Field][]bitmaps.ListRegister // by fragment
@@ -98,9 +100,11 @@ func (n *incoming) take(l *portable.Line, r *portable.Reader) error {
 	case l.Piece != nil:
 		return n.piece(l.Piece)
 	case l.Message != nil:
-		return named(&n.messages, "message", n.meta.Messages, l.Message.Number, l.Message.Name)
+		return n.message(l.Message)
 	case l.List != nil:
 		return n.list(l.List, r)
+	case l.Reason != nil:
+		return named(&n.reasons, "reason", n.meta.Reasons, l.Reason.Number, l.Reason.Text)
 	case l.Contact != nil:
 		return n.contact(l.Contact)
 	case l.Erasure != nil:
@@ -129,13 +133,14 @@ func (n *incoming) begin(a *portable.Account) error {
 	if _, twice := n.standings.accounts[a.ID]; twice || !validAccount([]byte(a.ID)) {
 		return odd("an account that can't be, or a second time")
 	}
-	if max(a.Contacts, a.Messages, a.Lists) > maxNumber {
+	if max(a.Contacts, a.Messages, a.Lists, a.Reasons) > maxNumber {
 		return odd("account %s: more than %d of a kind", a.ID, maxNumber)
 	}
 	n.id = a.ID
 	n.standings.restored(a.ID)
-	n.meta = bitmaps.AccountMeta{Contacts: a.Contacts, Messages: a.Messages, Lists: a.Lists, Totals: map[string]bitmaps.Totals{}}
-	n.messages, n.lists, n.contacts, n.registers = nil, nil, nil, nil
+	n.meta = bitmaps.AccountMeta{Contacts: a.Contacts, Messages: a.Messages, Lists: a.Lists, Reasons: a.Reasons, Totals: map[string]bitmaps.Totals{}}
+	n.messages, n.lists, n.reasons, n.contacts, n.registers = nil, nil, nil, nil, nil
+	n.titles = map[bitmaps.Kind]*titles{bitmaps.MessageTitles: {}, bitmaps.ListTitles: {}}
 	n.listed, n.erasures = map[bitmaps.Field][]bitmaps.ListRegister{}, map[[16]byte]int64{}
 	return nil
 }
@@ -151,6 +156,8 @@ func (n *incoming) finish() error {
 	}
 	n.names(bitmaps.MessageNames, n.messages, n.meta.Messages)
 	n.names(bitmaps.ListNames, n.lists, n.meta.Lists)
+	n.names(bitmaps.Reasons, n.reasons, n.meta.Reasons)
+	n.writeTitles()
 	n.names(bitmaps.IDs, n.contacts, n.meta.Contacts)
 	for chunk := 0; chunk*bitmaps.ChunkSize < len(n.registers); chunk++ {
 		part := n.registers[chunk*bitmaps.ChunkSize:]

@@ -24,13 +24,41 @@ func named(names *[]string, what string, end, number uint32, name string) error 
 	return nil
 }
 
-// names writes the names of an account's contacts, messages or lists.
+// names writes the names of an account's contacts, messages, lists or reasons.
 func (n *incoming) names(kind bitmaps.Kind, names []string, end uint32) {
 	for from := 0; from < int(end); from += bitmaps.ChunkSize {
 		to := min(from+bitmaps.ChunkSize, int(end))
 		chunk := make([]string, to-from)
 		copy(chunk, names[min(from, len(names)):min(to, len(names))])
 		n.write(chunkOf(kind, uint32(from)), bitmaps.EncodeNames(chunk))
+	}
+}
+
+func (n *incoming) message(m *portable.Message) error {
+	if err := named(&n.messages, "message", n.meta.Messages, m.Number, m.Name); err != nil {
+		return err
+	}
+	return n.title(bitmaps.MessageTitles, m.Number, m.Title)
+}
+
+// title notes what a message or a list is called; nil is nothing.
+func (n *incoming) title(kind bitmaps.Kind, number uint32, t *portable.Title) error {
+	if t == nil {
+		return nil
+	}
+	if t.Text == "" || len(t.Text) > maxTitleBytes {
+		return odd("account %s: a title of %d bytes", n.id, len(t.Text))
+	}
+	n.titles[kind].put(number, bitmaps.Title{At: t.At, Text: t.Text})
+	return nil
+}
+
+func (n *incoming) writeTitles() {
+	for kind, titles := range n.titles {
+		for from := 0; from < len(titles.of); from += bitmaps.ChunkSize {
+			at := chunkOf(kind, uint32(from))
+			n.write(at, bitmaps.EncodeTitles(titles.chunk(at.N[0])))
+		}
 	}
 }
 
@@ -52,6 +80,9 @@ func (n *incoming) list(l *portable.List, r *portable.Reader) error {
 		return odd("account %s: a list of kind %q", n.id, l.Kind)
 	}
 	if err := named(&n.lists, "list", n.meta.Lists, l.Number, listKey(kind, l.Name)); err != nil {
+		return err
+	}
+	if err := n.title(bitmaps.ListTitles, l.Number, l.Title); err != nil {
 		return err
 	}
 	return n.bitmap(r, l.Members, bitmaps.Field{Kind: bitmaps.ListMembers, N: [4]uint32{l.Number}})
@@ -157,10 +188,10 @@ func segmentName(name string) bool {
 
 // day writes a day's events, and its bitmap, which is to say the same.
 func (n *incoming) day(d *portable.Day, r *portable.Reader) error {
-	b, known := behaviourNamed(d.Behaviour)
+	of, known := seriesNamed(d.Series)
 	day, err := segment.ParseDate(d.Day)
 	if !known || err != nil || !possible(day) {
-		return odd("account %s: %q on %q", n.id, d.Behaviour, d.Day)
+		return odd("account %s: %q on %q", n.id, d.Series, d.Day)
 	}
 	contacts, err := n.numbers(r, d.Contacts)
 	if err != nil {
@@ -173,18 +204,18 @@ func (n *incoming) day(d *portable.Day, r *portable.Reader) error {
 	said := roaring.New()
 	rows := map[uint32][]bitmaps.Event{} // by piece
 	for i, e := range events {
-		if e.Message >= n.meta.Messages || i > 0 && compareExported(events[i-1], e) >= 0 {
-			return odd("account %s: event %d of %s on %s can't be, or not there", n.id, i, b, day)
+		if e.Message >= n.meta.Messages || !n.possible(of, e.Identity) || i > 0 && compareExported(events[i-1], e) >= 0 {
+			return odd("account %s: event %d of %s on %s can't be, or not there", n.id, i, of, day)
 		}
 		said.Add(e.Contact)
 		piece := e.Contact / bitmaps.PieceSize
 		rows[piece] = append(rows[piece], bitmaps.Event{Contact: e.Contact % bitmaps.PieceSize, Message: e.Message, ID: e.Identity})
 	}
 	if !said.Equals(contacts) {
-		return odd("account %s: the bitmap and the events of %s on %s differ", n.id, b, day)
+		return odd("account %s: the bitmap and the events of %s on %s differ", n.id, of, day)
 	}
 	for piece, part := range byPiece(contacts) {
-		f := bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{uint32(b), uint32(day), piece}}
+		f := bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{uint32(of), uint32(day), piece}}
 		if err := n.dayOf(f, part, rows[piece]); err != nil {
 			return err
 		}
@@ -192,9 +223,25 @@ func (n *incoming) day(d *portable.Day, r *portable.Reader) error {
 	return nil
 }
 
+// possible tells whether events of a series can have an identity.
+func (n *incoming) possible(of series, identity uint64) bool {
+	switch of {
+	case optedOutOf:
+		return identity == 0
+	case failedFor:
+		return identity < uint64(n.meta.Reasons)
+	}
+	return true
+}
+
 // dayOf writes the day of a piece: its events in runs, and what tells of them.
 func (n *incoming) dayOf(f bitmaps.Field, contacts *roaring.Bitmap, events []bitmaps.Event) error {
 	day := bitmaps.DayFragment{Contacts: contacts, Seq: n.held.Seq()}
+	if of := series(f.N[0]); of.counted() {
+		d := newDaySet(of)
+		d.countRuns(0, events)
+		day.Counts = d.storedCounts()
+	}
 	for run := range slices.Chunk(events, fullRun) {
 		at := f
 		at.Kind, at.N[3] = bitmaps.Events, uint32(len(day.Runs))
@@ -204,13 +251,4 @@ func (n *incoming) dayOf(f bitmaps.Field, contacts *roaring.Bitmap, events []bit
 	value, err := bitmaps.EncodeDay(day)
 	n.write(f, value)
 	return err
-}
-
-func behaviourNamed(name string) (segment.Behaviour, bool) {
-	for b := range segment.Behaviour(segment.Behaviours) {
-		if b.String() == name {
-			return b, true
-		}
-	}
-	return 0, false
 }

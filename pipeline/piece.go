@@ -18,7 +18,7 @@ type piece struct {
 	plan     *plan // what members and counts stand for
 	contacts []contact
 	register []bitmaps.Register // parallel to contacts
-	days     [segment.Behaviours]byDay
+	days     [allSeries]byDay
 	lists    map[uint32]*listPiece // by list number
 	members  columns
 	sendable column     // contacts that can be sent to
@@ -41,6 +41,13 @@ type contact struct {
 	country country
 	touched bool // has been on a list or has an event
 	settled bool // existed when its memberships were settled last
+}
+
+// did notes an event that is restored.
+func (c *contact) did(of series, day segment.Date) {
+	if of.isBehaviour() {
+		c.last[of], c.touched = max(c.last[of], uint16(day)), true
+	}
 }
 
 // mark says that these segments may have changed for a contact.
@@ -89,15 +96,15 @@ func (p *piece) grow(contacts int) {
 // of is the account-wide number of a contact of the piece.
 func (p *piece) of(contact uint32) uint32 { return p.number*bitmaps.PieceSize + contact }
 
-// day is the set of a behaviour and a day, made if need be.
-func (p *piece) day(b segment.Behaviour, day segment.Date) *daySet {
-	if p.days[b] == nil {
-		p.days[b] = byDay{}
+// day is the set of a series and a day, made if need be.
+func (p *piece) day(of series, day segment.Date) *daySet {
+	if p.days[of] == nil {
+		p.days[of] = byDay{}
 	}
-	d := p.days[b][day]
+	d := p.days[of][day]
 	if d == nil {
-		d = newDaySet()
-		p.days[b][day] = d
+		d = newDaySet(of)
+		p.days[of][day] = d
 	}
 	return d
 }

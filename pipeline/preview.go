@@ -153,7 +153,7 @@ func (p *piece) forPreview(plan *plan, events eventReader) (*piece, error) {
 		account: a, number: p.number, contacts: p.contacts, lists: p.lists, members: p.members, restoring: true,
 	}
 	if len(plan.counters) > 0 {
-		for b := range p.days {
+		for b := range segment.Behaviours {
 			scratch.days[b] = byDay{}
 			for day, d := range p.days[b] {
 				scratch.days[b][day] = &daySet{bits: d.bits, runs: []int{1}} // events are asked for
@@ -234,20 +234,20 @@ type previewEvents struct {
 	piece   *piece
 }
 
-func (e *previewEvents) readEvents(account string, piece uint32, b segment.Behaviour, day segment.Date, _ int) ([]bitmaps.Event, error) {
+func (e *previewEvents) readEvents(account string, piece uint32, of series, day segment.Date, _ int) ([]bitmaps.Event, error) {
 	r := e.replica
-	field := bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{uint32(b), uint32(day), piece}}
+	field := bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{uint32(of), uint32(day), piece}}
 	before, err := r.readDay(e.ctx, account, field)
 	if err != nil {
 		return nil, err
 	}
-	gone := before.Contacts == nil && e.piece.days[b][day].flushedAt > 0 // its day left with a commit that is still to come here
+	gone := before.Contacts == nil && e.piece.days[of][day].flushedAt > 0 // its day left with a commit that is still to come here
 	if before.Seq > r.state.seq || gone {
 		return nil, errBehind
 	}
 	if len(before.Runs) > 0 {
 		stored := storedEvents{ctx: e.ctx, store: r.store, partition: r.partition}
-		events, readErr := stored.readEvents(account, piece, b, day, len(before.Runs))
+		events, readErr := stored.readEvents(account, piece, of, day, len(before.Runs))
 		after, err := r.readDay(e.ctx, account, field)
 		if err != nil || after.Seq != before.Seq {
 			return nil, cmp.Or(err, errBehind) // runs were merged meanwhile
@@ -255,9 +255,9 @@ func (e *previewEvents) readEvents(account string, piece uint32, b segment.Behav
 		if readErr != nil {
 			return nil, readErr
 		}
-		return distinct(events, e.piece.days[b][day], before.Seq), nil
+		return distinct(events, e.piece.days[of][day], before.Seq), nil
 	}
-	return distinct(nil, e.piece.days[b][day], before.Seq), nil
+	return distinct(nil, e.piece.days[of][day], before.Seq), nil
 }
 
 // distinct adds the events that came after seq to those that runs hold, without

@@ -65,7 +65,7 @@ func FuzzRecord(f *testing.F) {
 		if got := want.Outcomes[0].Code; !sameCode(code, got) {
 			t.Fatalf("%s of %q with %v: %q, naive says %q", r.TopicPartition, value, headers, code, got)
 		}
-		late := e.kind == consentRecord && e.optOut && (code == BadTime || code == ImpossibleTime) // applies all the same
+		late := e.appliesDespite(code)
 		if code == "" || late {
 			checkHappened(t, &e, seen)
 		}

@@ -133,6 +133,12 @@ func (a *account) read(f bitmaps.Field, value []byte) error {
 		return readNames(f, value, a.messages.put)
 	case bitmaps.ListNames:
 		return readNames(f, value, a.lists.put)
+	case bitmaps.Reasons:
+		return readNames(f, value, a.reasons.put)
+	case bitmaps.MessageTitles:
+		return a.messageTitles.read(f, value)
+	case bitmaps.ListTitles:
+		return a.listTitles.read(f, value)
 	case bitmaps.Registers:
 		return a.readRegisters(f, value)
 	case bitmaps.Erasures:
@@ -168,6 +174,7 @@ func (a *account) readMeta(value []byte) error {
 	}
 	a.messages.skipTo(m.Messages)
 	a.lists.skipTo(m.Lists)
+	a.reasons.skipTo(m.Reasons)
 	for id, t := range m.Totals {
 		a.totals[a.slot(id)] = t
 	}
@@ -200,17 +207,18 @@ func (a *account) readDay(f bitmaps.Field, value []byte) error {
 	if err != nil {
 		return err
 	}
-	b, day, p := segment.Behaviour(f.N[0]), segment.Date(f.N[1]), a.restoredPiece(f.N[2])
-	if b >= segment.Behaviours || !possible(day) {
-		return fmt.Errorf("%w: behaviour %d on day %d", bitmaps.ErrDamaged, b, day)
+	of, day := series(f.N[0]), segment.Date(f.N[1])
+	if f.N[0] >= allSeries || !possible(day) {
+		return fmt.Errorf("%w: series %d on day %d", bitmaps.ErrDamaged, f.N[0], day)
 	}
-	d := p.day(b, day)
+	p := a.restoredPiece(f.N[2])
+	d := p.day(of, day)
 	d.bits, d.runs, d.flushedAt = stored.Contacts, stored.Runs, stored.Seq
+	d.readCounts(of, stored.Counts)
 	for it := d.bits.Iterator(); it.HasNext(); {
 		contact := it.Next()
 		p.grow(int(contact) + 1)
-		c := &p.contacts[contact]
-		c.last[b], c.touched = max(c.last[b], uint16(day)), true
+		p.contacts[contact].did(of, day)
 	}
 	return nil
 }

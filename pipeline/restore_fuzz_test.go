@@ -239,7 +239,7 @@ func FuzzRestore(f *testing.F) {
 	for _, ops := range [][]bitmaps.Op{
 		{{Code: bitmaps.OpDropAccount}},
 		{{Code: bitmaps.OpContact, Name: "of no account"}},
-		{{Code: bitmaps.OpAccount, Name: acme}, {Code: bitmaps.OpEvents, Behaviour: 9, Events: []bitmaps.Event{{Contact: 1}}}},
+		{{Code: bitmaps.OpAccount, Name: acme}, {Code: bitmaps.OpEvents, Series: 9, Events: []bitmaps.Event{{Contact: 1}}}},
 		{{Code: bitmaps.OpAccount, Name: acme}, {Code: bitmaps.OpMembers, Name: "s-1", On: []uint32{100}, Off: []uint32{1000}}},
 		{{Code: bitmaps.OpAccount, Name: acme}, {Code: bitmaps.OpComposed, Day: -1 << 20, Offset: -1}},
 		{{Code: bitmaps.OpAccount, Name: "unknown"}, {Code: bitmaps.OpContact, Number: 7, Name: "c"}},

@@ -47,7 +47,7 @@ type state struct {
 
 // eventReader reads stored events that are not in memory.
 type eventReader interface {
-	readEvents(account string, piece uint32, b segment.Behaviour, day segment.Date, runs int) ([]bitmaps.Event, error)
+	readEvents(account string, piece uint32, of series, day segment.Date, runs int) ([]bitmaps.Event, error)
 }
 
 // storedEvents is the eventReader over Redis.

@@ -186,11 +186,10 @@ func (t *Task) account(ctx context.Context, id []byte) (*account, error) {
 }
 
 // refuse makes a record a dead letter. An opt-out is not lost to a bad time: it
-// applies at its Kafka time. Where it was forwarded for that, it is a dead
-// letter already.
+// applies at its Kafka time; nor to an impossible message: it applies without.
+// Where it was forwarded for that, it is a dead letter already.
 func (t *Task) refuse(a *account, r *consumers.Record, e *event, code Code) (bitmaps.Outcome, error) {
-	optOut := e.kind == consentRecord && e.optOut && (code == BadTime || code == ImpossibleTime)
-	if optOut {
+	if e.appliesDespite(code) {
 		e.refused = code
 		outcome, err := t.place(a, r, e)
 		if _, told := r.Header(headerErrorCode); told || err != nil {
@@ -311,9 +310,11 @@ func (a *account) finish(entry []byte, writes []bitmaps.Write) ([]byte, []bitmap
 		for j := range events {
 			events[j].Contact = at.piece.of(events[j].Contact)
 		}
-		a.emit(bitmaps.Op{Code: bitmaps.OpEvents, Behaviour: byte(at.behaviour), Day: int32(at.day), Events: events})
+		a.emit(bitmaps.Op{Code: bitmaps.OpEvents, Series: byte(at.of), Day: int32(at.day), Events: events})
 	}
 	a.grown, a.grownIn = a.grown[:0], a.grownIn[:0]
+	a.emitTitles(&a.messageTitles, false)
+	a.emitTitles(&a.listTitles, true)
 	for _, f := range a.deletes {
 		writes = append(writes, bitmaps.Write{Account: a.id, Field: f.String()})
 	}

@@ -31,8 +31,9 @@ type accountComparison struct {
 	def      *catalog.Account
 	standing standing
 	rows     []eventRow
-	sizes    map[string]*[2]int64 // of each segment, as the log says: members, sendable
-	erasures map[[16]byte]int64   // as the log says
+	sizes    map[string]*[2]int64         // of each segment, as the log says: members, sendable
+	erasures map[[16]byte]int64           // as the log says
+	titles   map[naive.Titled]naive.Title // likewise
 }
 
 func newComparison(v *verification, s *stored) *comparison {
@@ -80,7 +81,8 @@ func (c *comparison) begin(id string) *accountComparison {
 	if a == nil {
 		a = newAccount(c.state, id)
 	}
-	return &accountComparison{comparison: c, id: id, account: a, rows: a.eventRows(), sizes: map[string]*[2]int64{}, erasures: map[[16]byte]int64{}}
+	return &accountComparison{comparison: c, id: id, account: a, rows: a.eventRows(), sizes: map[string]*[2]int64{}, erasures: map[[16]byte]int64{},
+		titles: map[naive.Titled]naive.Title{}}
 }
 
 // definition is an account as defined when one of its pieces was composed, or now.
@@ -172,6 +174,9 @@ func (a *accountComparison) contact(id string, number uint32, known bool) {
 	if want.Erased {
 		a.erasures[a.state.erasureHash([]byte(a.id), []byte(id))] = want.ErasedUntil
 	}
+	for of, title := range want.Titles {
+		a.titles[of] = laterTitle(a.titles[of], title)
+	}
 	switch {
 	case a.Segment != "":
 	case known:
@@ -237,6 +242,8 @@ func (c *comparison) finish() {
 		if c.Segment == "" {
 			a.dictionary()
 			a.compareErasures()
+			a.compareTitles()
+			a.compareCounts()
 		}
 	}
 	if c.everything() && c.lettersTellAll() {

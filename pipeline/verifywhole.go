@@ -14,23 +14,23 @@ import (
 
 // eventRow is a stored event of an account, by its contact.
 type eventRow struct {
-	number    uint32
-	behaviour segment.Behaviour
-	day       segment.Date
-	message   uint32
-	id        uint64
+	number  uint32
+	of      series
+	day     segment.Date
+	message uint32
+	id      uint64
 }
 
 // eventRows are all events of the account, sorted by contact.
 func (a *account) eventRows() (rows []eventRow) {
 	for _, p := range a.pieces {
-		for b := range p.days {
-			for day, d := range p.days[b] {
+		for of := range series(allSeries) {
+			for day, d := range p.days[of] {
 				if d.table == nil {
 					d.table = newEventTable(d.pending)
 				}
 				for _, e := range d.table.events {
-					rows = append(rows, eventRow{p.of(e.Contact), segment.Behaviour(b), day, e.Message, e.ID})
+					rows = append(rows, eventRow{p.of(e.Contact), of, day, e.Message, e.ID})
 				}
 			}
 		}
@@ -46,19 +46,21 @@ func (a *accountComparison) events(id string, number uint32, want *naive.Known) 
 	at, _ := slices.BinarySearchFunc(a.rows, number, func(r eventRow, n uint32) int { return cmp.Compare(r.number, n) })
 	for ; at < len(a.rows) && a.rows[at].number == number; at++ {
 		r := a.rows[at]
-		what := eventWords(r.behaviour, r.day, a.account.messages.name(r.message))
-		got[what] = append(got[what], r.id)
+		what, id := eventWords(r.of, r.day, a.account.messages.name(r.message)), r.id
+		if r.of == failedFor {
+			what, id = reasonWords(what, a.account.reasons.name(uint32(r.id))), 0
+		}
+		got[what] = append(got[what], id)
 	}
-	for _, e := range want.Events {
-		what := eventWords(e.Behaviour, e.Day, e.Message)
-		said[what] = append(said[what], identityOf(e))
-		saidDays[dayWords(e.Behaviour, e.Day)] = "in the bitmap"
+	for _, e := range expectedEvents(want) {
+		said[e.what] = append(said[e.what], e.id)
+		saidDays[dayWords(e.of, e.day)] = "in the bitmap"
 	}
 	p, contact := a.account.at(number)
-	for b := range p.days {
-		for day, d := range p.days[b] {
+	for of := range series(allSeries) {
+		for day, d := range p.days[of] {
 			if d.bits.Contains(contact) {
-				days[dayWords(segment.Behaviour(b), day)] = "in the bitmap"
+				days[dayWords(of, day)] = "in the bitmap"
 			}
 		}
 	}
@@ -66,13 +68,44 @@ func (a *accountComparison) events(id string, number uint32, want *naive.Known) 
 	a.differences("event", id, countEvents(got), countEvents(said))
 }
 
-func dayWords(b segment.Behaviour, day segment.Date) string { return fmt.Sprintf("%s on %s", b, day) }
+// expectedEvent is an event that the log tells of, and what differences call it.
+type expectedEvent struct {
+	of   series
+	day  segment.Date
+	what string
+	id   uint64
+}
 
-func eventWords(b segment.Behaviour, day segment.Date, message string) string {
-	if message == "" {
-		return dayWords(b, day) + ", a message without a name"
+// expectedEvents are those of all series.
+func expectedEvents(want *naive.Known) (all []expectedEvent) {
+	for _, e := range want.Events {
+		of := series(e.Behaviour)
+		all = append(all, expectedEvent{of, e.Day, eventWords(of, e.Day, e.Message), identityOf(e)})
 	}
-	return fmt.Sprintf("%s, message %q", dayWords(b, day), message)
+	for o := range want.OptedOutOf {
+		all = append(all, expectedEvent{optedOutOf, o.Day, eventWords(optedOutOf, o.Day, o.Message), 0})
+	}
+	for f := range want.FailedFor {
+		what := reasonWords(eventWords(failedFor, f.Day, f.Message), f.Reason)
+		all = append(all, expectedEvent{failedFor, f.Day, what, 0})
+	}
+	return all
+}
+
+func dayWords(of series, day segment.Date) string { return fmt.Sprintf("%s on %s", of, day) }
+
+func eventWords(of series, day segment.Date, message string) string {
+	if message == "" {
+		return dayWords(of, day) + ", a message without a name"
+	}
+	return fmt.Sprintf("%s, message %q", dayWords(of, day), message)
+}
+
+func reasonWords(event, reason string) string {
+	if reason == "" {
+		return event + ", a reason without a name"
+	}
+	return fmt.Sprintf("%s, reason %q", event, reason)
 }
 
 // identityOf is how an event's identity is stored.
@@ -144,7 +177,7 @@ func (a *accountComparison) dictionary() {
 	for _, of := range []struct {
 		what  string
 		names *numbering
-	}{{"contact", &a.account.contacts}, {"message", &a.account.messages}, {"list", &a.account.lists}} {
+	}{{"contact", &a.account.contacts}, {"message", &a.account.messages}, {"list", &a.account.lists}, {"reason", &a.account.reasons}} {
 		for number, name := range of.names.names {
 			if twin := of.names.byName[name]; name != "" && twin != uint32(number) {
 				a.differ("dictionary", "", fmt.Sprintf("%s %d", of.what, number), fmt.Sprintf("the name of %s %d", of.what, twin), "a name of its own")
@@ -188,10 +221,10 @@ func (a *accountComparison) leftovers(number uint32) string {
 			return "on a list"
 		}
 	}
-	for b := range p.days {
-		for day, d := range p.days[b] {
+	for of := range series(allSeries) {
+		for day, d := range p.days[of] {
 			if d.bits.Contains(contact) {
-				return dayWords(segment.Behaviour(b), day)
+				return dayWords(of, day)
 			}
 		}
 	}

@@ -77,7 +77,7 @@ var kindNames = map[bitmaps.Kind]string{
 	bitmaps.Meta: "meta", bitmaps.IDs: "contact ids", bitmaps.Registers: "registers", bitmaps.MessageNames: "message names",
 	bitmaps.ListNames: "list names", bitmaps.Fact: "facts", bitmaps.Day: "days", bitmaps.Events: "events",
 	bitmaps.ListMembers: "list members", bitmaps.ListRegisters: "list registers", bitmaps.Members: "segment members",
-	bitmaps.Composed: "composed", bitmaps.Erasures: "erasures",
+	bitmaps.Composed: "composed", bitmaps.Reasons: "reasons", bitmaps.MessageTitles: "message titles", bitmaps.ListTitles: "list titles", bitmaps.Erasures: "erasures",
 }
 
 // keptBytes are the bytes that Redis keeps: of fragments, names and values by

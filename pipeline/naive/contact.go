@@ -27,6 +27,8 @@ type evidence struct {
 	consents []claim
 	lists    []claim
 	profiles []claim
+	failures map[Failure]bool
+	titles   map[Messaged]Title // by day, since days are erased, and leave
 }
 
 // never is before every time that Kafka knows, -1 included.
@@ -92,7 +94,7 @@ func (t *tenant) redefine(a Account, now time.Time) {
 func (t *tenant) evidence(contact string) *evidence {
 	e := t.said[contact]
 	if e == nil {
-		e = &evidence{erased: never, events: map[event]bool{}}
+		e = &evidence{erased: never, events: map[event]bool{}, failures: map[Failure]bool{}, titles: map[Messaged]Title{}}
 		t.said[contact] = e
 	}
 	return e
@@ -115,6 +117,7 @@ func (t *tenant) take(c claim, misplaced bool) (repeat bool) {
 		ev := t.event(c)
 		repeat = e.events[ev]
 		e.events[ev] = repeat || !misplaced
+		e.label(c, ev.day)
 	}
 	return repeat
 }

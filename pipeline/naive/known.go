@@ -14,7 +14,10 @@ type Known struct {
 	ConsentTime         int64   // ms since 1970, if it is opted in or out
 	Profile             Profile // the latest contacts record, if it exists
 	Lists               map[List]Listed
-	Events              []Event // in no order
+	Events              []Event           // in no order
+	OptedOutOf          map[Messaged]bool // messages that an opt-out names
+	FailedFor           map[Failure]bool
+	Titles              map[Titled]Title // by the contact's own records
 	Erased              bool
 	ErasedUntil         int64 // ms since 1970, if it was erased
 	Remains, RemainsNow bool  // something is known that was not erased; and of the kept days
@@ -80,6 +83,7 @@ func (r *Result) Known(account, id string) (k Known) {
 	for _, ev := range t.kept(e) {
 		k.Events = append(k.Events, ev.exported())
 	}
+	k.tellLabels(t, e)
 	if e.erased != never {
 		k.Erased, k.ErasedUntil = true, e.erased
 	}

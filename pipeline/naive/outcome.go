@@ -21,7 +21,8 @@ const (
 	// they should. They count, as if the forwarded copy had been read too.
 	Forwarded
 	// DeadLettered records can't be read. They don't count, except for
-	// opt-outs at an unusable time, which apply at their Kafka time.
+	// opt-outs at an unusable time, which apply at their Kafka time, and opt-outs
+	// that name an impossible message, which apply without it.
 	DeadLettered
 	// Skipped records of the inbox say nothing: they have Kafka's compaction
 	// take another out.
@@ -60,7 +61,7 @@ func (r *Result) gather(rec Record) Outcome {
 		rec = unpacked(rec)
 	}
 	c, code := r.read(rec)
-	if code != "" && !lateOptOut(c, code) {
+	if code != "" && !optOutAllTheSame(c, code) {
 		return Outcome{DeadLettered, code}
 	}
 	key := c.account + "/" + c.contact
@@ -80,7 +81,8 @@ func (r *Result) gather(rec Record) Outcome {
 	return Outcome{Verdict: Applied}
 }
 
-// lateOptOut says whether only the time of an opt-out is unusable: an opt-out is never lost to that.
-func lateOptOut(c claim, code Code) bool {
-	return c.topic == topicOptedOut && (code == BadTime || code == ImpossibleTime)
+// optOutAllTheSame says whether only the time of an opt-out is unusable, or the
+// message that it names: an opt-out is never lost to that.
+func optOutAllTheSame(c claim, code Code) bool {
+	return c.topic == topicOptedOut && (code == BadTime || code == ImpossibleTime || code == BadName)
 }

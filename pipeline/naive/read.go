@@ -19,6 +19,8 @@ type claim struct {
 	at               int64 // ms, as settled
 	id, source       string
 	message          string
+	title            string // what it calls the message, or the list
+	reason           string // why sending failed
 	list             list
 	member           bool
 	phone, region    string
@@ -36,7 +38,8 @@ const (
 var accountID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
 // read says what a record means, or why it can't be read. With a BadTime or
-// an ImpossibleTime the claim is whole, and dated by its Kafka time.
+// an ImpossibleTime the claim is whole, and dated by its Kafka time. So is that of
+// an opt-out with a BadName, which names no message then.
 func (r *Result) read(rec Record) (claim, Code) {
 	at, kafkaTime, code := stood(rec)
 	if code != "" {
@@ -65,7 +68,12 @@ func (r *Result) read(rec Record) (claim, Code) {
 	if code := r.checkNames(c); code != "" {
 		return c, code
 	}
-	if code := checkTexts(c, fields); code != "" {
+	code = checkTexts(c, fields)
+	if code == BadName && c.topic == topicOptedOut {
+		c.message = ""
+		c.date(fields)
+	}
+	if code != "" {
 		return c, code
 	}
 	return c, c.date(fields)
@@ -180,6 +188,14 @@ func (c *claim) fill(fields map[string]any) {
 	c.list = list{kind: text("kind"), name: text("list")}
 	c.member, _ = fields["member"].(bool)
 	c.phone, c.region = text("phone"), text("region")
+	switch c.topic {
+	case topicSent:
+		c.title = text("message_name")
+	case topicLists:
+		c.title = text("name")
+	case topicFailed:
+		c.reason = text("reason")
+	}
 }
 
 // checkNames looks at whom a claim is about.
@@ -197,6 +213,11 @@ func (r *Result) checkNames(c claim) Code {
 
 // checkTexts looks at every other text of a claim, but for the time.
 func checkTexts(c claim, fields map[string]any) Code {
+	for _, name := range known[c.topic] {
+		if s, _ := fields[name].(string); name != "at" && name != "message" && len(s) > maxText {
+			return TooLarge
+		}
+	}
 	if isBehaviour(c.topic) && c.message == "" || len(c.message) > maxName {
 		return BadName
 	}
@@ -206,11 +227,6 @@ func checkTexts(c claim, fields map[string]any) Code {
 		}
 		if c.list.kind != "marketing" && c.list.kind != "form" && c.list.kind != "webinar" {
 			return BadKind
-		}
-	}
-	for _, name := range known[c.topic] {
-		if s, _ := fields[name].(string); name != "at" && len(s) > maxText {
-			return TooLarge
 		}
 	}
 	return ""

@@ -8,6 +8,7 @@ type Line struct {
 	Piece   *Piece   `json:"piece,omitempty"`
 	Message *Message `json:"message,omitempty"`
 	List    *List    `json:"list,omitempty"`
+	Reason  *Reason  `json:"reason,omitempty"`
 	Contact *Contact `json:"contact,omitempty"`
 	Erasure *Erasure `json:"erasure,omitempty"`
 	Fact    *Fact    `json:"fact,omitempty"`
@@ -19,8 +20,8 @@ type Line struct {
 // fields is how many fields are set.
 func (l *Line) fields() (n int) {
 	for _, is := range []bool{
-		l.Account != nil, l.Piece != nil, l.Message != nil, l.List != nil, l.Contact != nil,
-		l.Erasure != nil, l.Fact != nil, l.Country != nil, l.Day != nil, l.Segment != nil,
+		l.Account != nil, l.Piece != nil, l.Message != nil, l.List != nil, l.Reason != nil,
+		l.Contact != nil, l.Erasure != nil, l.Fact != nil, l.Country != nil, l.Day != nil, l.Segment != nil,
 	} {
 		if is {
 			n++
@@ -35,13 +36,14 @@ type Ref struct {
 	Bytes int64 `json:"bytes"`
 }
 
-// Account begins an account. Contacts, messages and lists are numbered within
+// Account begins an account. Contacts, messages, lists and reasons are numbered within
 // it from 0 on, and no number is used twice: these are the next.
 type Account struct {
 	ID       string `json:"id"`
 	Contacts uint32 `json:"contacts"`
 	Messages uint32 `json:"messages"`
 	Lists    uint32 `json:"lists"`
+	Reasons  uint32 `json:"reasons"`
 }
 
 // Piece says what the memberships of 65,536 contacts, from 65,536 x Number on, stand for.
@@ -55,6 +57,13 @@ type Piece struct {
 type Message struct {
 	Number uint32 `json:"number"`
 	Name   string `json:"name"`
+	Title  *Title `json:"title,omitempty"`
+}
+
+// Title is what people call a message or a list.
+type Title struct {
+	Text string `json:"text"`
+	At   int64  `json:"at"` // Unix ms of the latest record that says so
 }
 
 // List is a list, a form or a webinar, and who is on it.
@@ -62,7 +71,14 @@ type List struct {
 	Number  uint32 `json:"number"`
 	Kind    string `json:"kind"` // marketing, form or webinar
 	Name    string `json:"name"`
+	Title   *Title `json:"title,omitempty"`
 	Members Ref    `json:"members"`
+}
+
+// Reason is why sends failed.
+type Reason struct {
+	Number uint32 `json:"number"`
+	Text   string `json:"text"`
 }
 
 // Contact is a contact, and when what is known of it was said.
@@ -112,12 +128,12 @@ type Country struct {
 	Contacts Ref    `json:"contacts"`
 }
 
-// Day is the events of one behaviour on one day of the account's zone.
+// Day is the events of one series on one day of the account's zone.
 type Day struct {
-	Behaviour string `json:"behaviour"` // sent, clicked, failed or replied
-	Day       string `json:"day"`       // such as 2026-01-31
-	Contacts  Ref    `json:"contacts"`  // who has such an event
-	Events    Ref    `json:"events"`
+	Series   string `json:"series"`   // sent, clicked, failed, replied, opted_out or failed_for
+	Day      string `json:"day"`      // such as 2026-01-31
+	Contacts Ref    `json:"contacts"` // who has such an event
+	Events   Ref    `json:"events"`
 }
 
 // Segment is who is in a segment, and how many entered and left since it was defined.
@@ -133,7 +149,7 @@ type Segment struct {
 type Event struct {
 	Contact  uint32
 	Message  uint32
-	Identity uint64 // hash of its id
+	Identity uint64 // hash of its id; of opted_out 0, and of failed_for the number of the reason
 }
 
 const eventSize = 16

@@ -12,7 +12,7 @@ import (
 
 // Format is the version of everything that this package writes, and the only
 // one that it reads.
-const Format = 1
+const Format = 2
 
 // ErrDamaged is returned for an export that is not what was written.
 var ErrDamaged = errors.New("damaged export")

@@ -56,7 +56,7 @@ func writeLines(t *testing.T, out *PartitionWriter) {
 	must(t, err)
 	events, err := out.Events(someEvents)
 	must(t, err)
-	must(t, out.Line(&Line{Day: &Day{Behaviour: "sent", Day: "2026-01-31", Contacts: contacts, Events: events}}))
+	must(t, out.Line(&Line{Day: &Day{Series: "sent", Day: "2026-01-31", Contacts: contacts, Events: events}}))
 }
 
 func must(t *testing.T, err error) {
