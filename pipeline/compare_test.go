@@ -32,6 +32,7 @@ func (h *harness) compare(accounts []naive.Account, want *naive.Result, processe
 		for _, p := range processes {
 			h.compareExplained(a, want, p)
 			p.compareLists(a.ID, want)
+			p.compareLabels(a.ID, want)
 		}
 	}
 	h.compareOutcomes(want)

@@ -394,7 +394,7 @@ func TestImportRefusesWhatCannotBe(t *testing.T) {
 		"a contact beyond the last":   {`{"contact":{"number":65536,`, `{"contact":{"number":999999,`, "contact 999999"},
 		"a country that is none":      {`"code":"US"`, `"code":"XX"`, "country"},
 		"a fact that is none":         {`"name":"opted_in"`, `"name":"opted_on"`, "opted_on"},
-		"a series that is none":    {`"series":"sent"`, `"series":"bent"`, "bent"},
+		"a series that is none":       {`"series":"sent"`, `"series":"bent"`, "bent"},
 		"a day that is none":          {`"day":"2026-11-12"`, `"day":"2026-11-32"`, "2026-11-32"},
 		"a list of no kind":           {`"kind":"marketing"`, `"kind":"market"`, "market"},
 		"an account that can't be":    {`{"account":{"id":"acme"`, `{"account":{"id":"Acme"`, "account"},

@@ -69,6 +69,7 @@ func newPlanted(t *testing.T) *planted {
 		w.consent(TopicOptedIn, c, fmt.Sprintf("2026-10-%02d 09:00", i+1))
 		w.list("marketing", "x", c, i%2 == 0)
 		w.list("form", "f", c, i%3 == 0)
+		w.writeLabels(c, i)
 		for n := range i + 1 {
 			w.behaviour(TopicClicked, c, fmt.Sprint("m-", n%3), fmt.Sprintf("2026-11-%02d 10:00", 1+n))
 		}
@@ -81,6 +82,16 @@ func newPlanted(t *testing.T) *planted {
 	w.reopen()
 	w.settle()
 	return &planted{w, w.harness.redis.(*miniredis.Miniredis)}
+}
+
+// writeLabels writes what the SMS report is of: a title, a reason, and an opt-out by
+// message that does not count any more.
+func (w *world) writeLabels(contact string, i int) {
+	at := func(clock string) string { return w.local(clock).Format(time.RFC3339) }
+	w.record(TopicSent, contact, fields{"message": "m-0", "message_name": fmt.Sprint("Title ", i), "at": at("2026-11-01 09:00")})
+	w.record(TopicFailed, contact, fields{"message": "m-0", "reason": fmt.Sprint("reason ", i%2), "at": at("2026-11-01 09:30")})
+	w.record(TopicOptedOut, contact, fields{"message": fmt.Sprint("m-", i%2), "at": at("2026-09-01 09:00")})
+	w.record(TopicLists, contact, fields{"kind": "form", "list": "f", "member": false, "name": fmt.Sprint("Form ", i), "at": at("2026-09-01 09:00")})
 }
 
 const headOf0 = "rollcall:{p0}"
@@ -141,6 +152,46 @@ func (p *planted) editEvents(edit func([]bitmaps.Event) []bitmaps.Event) {
 	events = edit(events)
 	p.put(field, bitmaps.EncodeEvents(events))
 	p.editDay(func(d *bitmaps.DayFragment) { d.Runs[0] = len(events) })
+}
+
+// seriesField is the fragment of a series on a day.
+func (p *planted) seriesField(of series, clock string) string {
+	return bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{uint32(of), uint32(p.day(clock))}}.String()
+}
+
+// editSeries edits the only event of some series that is of a contact.
+func (p *planted) editSeries(of series, clock, contact string, edit func(*bitmaps.Event)) {
+	p.t.Helper()
+	at := bitmaps.Field{Kind: bitmaps.Events, N: [4]uint32{uint32(of), uint32(p.day(clock))}}
+	for ; ; at.N[3]++ {
+		events, err := bitmaps.DecodeEvents(nil, p.get(at.String()))
+		p.must(err)
+		if i := slices.IndexFunc(events, func(e bitmaps.Event) bool { return e.Contact == p.number(contact) }); i >= 0 {
+			edit(&events[i])
+			p.put(at.String(), bitmaps.EncodeEvents(events))
+			return
+		}
+	}
+}
+
+func (p *planted) editTitles(field string, edit func([]bitmaps.Title)) {
+	p.t.Helper()
+	titles, err := bitmaps.DecodeTitles(p.get(field))
+	p.must(err)
+	edit(titles)
+	p.put(field, bitmaps.EncodeTitles(titles))
+}
+
+// editCounts edits how many events of each message were sent on the day.
+func (p *planted) editCounts(edit func(*bitmaps.DayFragment)) {
+	p.t.Helper()
+	field := p.seriesField(sentSeries, "2026-11-01 10:00")
+	d, err := bitmaps.DecodeDay(p.get(field))
+	p.must(err)
+	edit(&d)
+	value, err := bitmaps.EncodeDay(d)
+	p.must(err)
+	p.put(field, value)
 }
 
 func (p *planted) editRegister(contact string, edit func(*bitmaps.Register)) {
@@ -250,6 +301,43 @@ var corruptions = []struct {
 	{"lists swapped", func(p *planted) {
 		p.editNames("k:0", func(names []string) { names[0], names[1] = names[1], names[0] })
 	}, "list", "c3"},
+	{"a message that a contact opted out of", func(p *planted) {
+		p.editSeries(optedOutOf, "2026-09-01 10:00", "c4", func(e *bitmaps.Event) { e.Message++ })
+	}, "event", "c4"},
+	{"an opt-out by message, as of somebody else", func(p *planted) {
+		p.editSeries(optedOutOf, "2026-09-01 10:00", "c4", func(e *bitmaps.Event) { e.Contact = p.number("c5") })
+	}, "event", "c5"},
+	{"a lost day of opt-outs by message, counted as if it had never been", func(p *planted) {
+		p.lose(p.seriesField(optedOutOf, "2026-09-01 10:00"))
+	}, "day", "c7"},
+	{"why sending failed", func(p *planted) {
+		p.editSeries(failedFor, "2026-11-01 10:00", "c4", func(e *bitmaps.Event) { e.ID ^= 1 })
+	}, "event", "c4"},
+	{"why sending failed: for no reason that there is", func(p *planted) {
+		p.editSeries(failedFor, "2026-11-01 10:00", "c4", func(e *bitmaps.Event) { e.ID = 77 })
+	}, "event", "c4"},
+	{"reasons swapped", func(p *planted) {
+		p.editNames("w:0", func(names []string) { names[0], names[1] = names[1], names[0] })
+	}, "event", "c2"},
+	{"a reason doubled", func(p *planted) {
+		p.editNames("w:0", func(names []string) { names[1] = names[0] })
+	}, "dictionary", ""},
+	{"the title of a message, of an earlier record", func(p *planted) {
+		p.editTitles("c:0", func(titles []bitmaps.Title) { titles[0].At-- })
+	}, "title", ""},
+	{"the title of a message, the lesser of one time", func(p *planted) {
+		p.editTitles("c:0", func(titles []bitmaps.Title) { titles[0].Text = "Title 6" })
+	}, "title", ""},
+	{"a title forgotten", func(p *planted) { p.lose("c:0") }, "title", ""},
+	{"the title of a list", func(p *planted) {
+		p.editTitles("g:0", func(titles []bitmaps.Title) { titles[len(titles)-1] = bitmaps.Title{} })
+	}, "title", ""},
+	{"how many events a message has", func(p *planted) {
+		p.editCounts(func(d *bitmaps.DayFragment) { d.Counts[0].Events++ })
+	}, "count", ""},
+	{"a count of a message that was not sent", func(p *planted) {
+		p.editCounts(func(d *bitmaps.DayFragment) { d.Counts = append(d.Counts, bitmaps.MessageCount{Message: 1, Events: 1}) })
+	}, "count", ""},
 	{"a lost piece, counted as if it had never been", func(p *planted) { p.lose("s:clicked:0") }, "member", "c7"},
 	{"a lost day, likewise", func(p *planted) { p.lose(p.dayField(bitmaps.Day, "2026-11-08 10:00")) }, "day", "c7"},
 	{"a lost account, likewise", func(p *planted) {

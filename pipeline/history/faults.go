@@ -115,8 +115,11 @@ func (m *maker) misname(d *draft) bool {
 	switch d.topic {
 	case topicLists:
 		name = "list"
-	case topicContacts, topicOptedIn, topicOptedOut:
+	case topicContacts:
 		return false
+	case topicOptedIn, topicOptedOut: // which need not name one
+		d.fields[name] = strings.Repeat("x", 201)
+		return true
 	}
 	d.fields[name] = pick(m, []string{"", strings.Repeat("x", 201)})
 	return true

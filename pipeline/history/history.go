@@ -93,6 +93,7 @@ func New(seed uint64, o Options) *History {
 	m := &maker{
 		rng:     rand.New(rand.NewPCG(seed, 0)),
 		foreign: rand.New(rand.NewPCG(seed, 4)),
+		labels:  rand.New(rand.NewPCG(seed, 6)),
 		options: o,
 		next:    map[partition]int64{},
 		last:    map[partition]int64{},

@@ -210,7 +210,7 @@ func TestFaults(t *testing.T) {
 		tried := 0
 		for seed := range uint64(300) {
 			m := &maker{
-				rng: rand.New(rand.NewPCG(seed, 1)), options: Options{}.withDefaults(),
+				rng: rand.New(rand.NewPCG(seed, 1)), labels: rand.New(rand.NewPCG(seed, 6)), options: Options{}.withDefaults(),
 				next: map[partition]int64{}, last: map[partition]int64{},
 			}
 			m.begin()

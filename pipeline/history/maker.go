@@ -14,6 +14,7 @@ import (
 type maker struct {
 	rng      *rand.Rand
 	foreign  *rand.Rand // says which records are CloudEvents: a history is the same without them
+	labels   *rand.Rand // says what records say beside
 	options  Options
 	now      time.Time
 	accounts []*account

@@ -72,6 +72,9 @@ func (m *maker) draft() draft {
 	if len(m.past) > 0 && m.oneIn(6) {
 		d := pick(m, m.past)
 		d.fields = maps.Clone(d.fields)
+		if d.fields != nil && m.labels.IntN(2) == 0 {
+			m.label(d)
+		}
 		return d
 	}
 	a := pick(m, m.accounts)
@@ -85,6 +88,7 @@ func (m *maker) draft() draft {
 	}
 	d.fields = map[string]any{"account": a.ID, "contact": d.contact}
 	m.fill(a, d)
+	m.label(d)
 	return d
 }
 
@@ -119,7 +123,6 @@ func (m *maker) fillContact(f map[string]any) {
 func (m *maker) fillList(a *account, f map[string]any) {
 	f["kind"], f["list"] = pick(m, kindNames), pick(m, listNames)
 	f["member"] = !m.oneIn(3)
-	f["name"] = "A list"
 	m.fillAt(a, f)
 }
 
