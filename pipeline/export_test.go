@@ -74,6 +74,7 @@ func exported(t *testing.T) *world {
 		w.list("marketing", "x", contact, i%2 == 0)
 		w.list("form", "f", contact, i%3 == 0)
 	}
+	w.writeLabels("ann", 0)
 	w.settle()
 	w.write(TopicContacts, w.partitionOf("gone"), acme+"/gone", nil)
 	w.write(TopicSent, 0, acme+"/ann", []byte("no JSON"))
@@ -403,6 +404,8 @@ func TestImportRefusesWhatCannotBe(t *testing.T) {
 		"lines before any account":    {lines[:strings.Index(lines, "\n")+1], "", "before the first account"},
 		"a line of nothing":           {"\n{\"piece\"", "\n{}\n{\"piece\"", "none"},
 		"a bitmap beyond the file":    {`"contacts":{"at":106,`, `"contacts":{"at":1000000,`, "points at"},
+		"a reason beyond the last":    {`"reasons":1`, `"reasons":0`, "reason 0"},
+		"a title that says nothing":   {`"text":"Title 0"`, `"text":""`, "title"},
 		"contacts of too few numbers": {`"contacts":65542`, `"contacts":65540`, "contact"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -62,7 +62,7 @@ func takesAll(r *portable.Reader) bool {
 		if err != nil {
 			return false
 		}
-		if a := l.Account; a != nil && max(a.Contacts, a.Messages, a.Lists) > 1<<17 {
+		if a := l.Account; a != nil && max(a.Contacts, a.Messages, a.Lists, a.Reasons) > 1<<17 {
 			return true
 		}
 	}

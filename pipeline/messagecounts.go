@@ -80,7 +80,7 @@ func (d *daySet) readCounts(of series, stored []bitmaps.MessageCount) {
 // storedCounts are the counts that go with the runs, nil if there is no telling.
 func (d *daySet) storedCounts() []bitmaps.MessageCount {
 	if counts := d.counts.Load(); counts != nil {
-		return append([]bitmaps.MessageCount{}, *counts...)
+		return *counts
 	}
 	return nil
 }

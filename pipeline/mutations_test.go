@@ -27,8 +27,10 @@ var safeguards = map[string][]edit{
 		{"../bitmaps/lua/commit.lua", "if tonumber(head[3]) ~= seq - 1 then", "if false then"},
 		{"memoryredis_test.go", "if at != seq-1 {", "if false {"},
 	},
-	"the repeat check": {{"fold.go", "return bitmaps.Repeated, err", "if err != nil {\n\t\t\t\treturn bitmaps.Repeated, err\n\t\t\t}"}},
-	"the tie rule":     {{"fold.go", "e.at == r.Consent && (r.OptedOut || !e.optOut)", "e.at == r.Consent && !r.OptedOut && e.optOut"}},
+	"the repeat check":   {{"fold.go", "if err != nil || seen {", "if err != nil {"}},
+	"later titles":       {{"titles.go", "at < was.At || ", ""}},
+	"reasons of repeats": {{"fold.go", "if err := p.foldLabels(e, day, row); err != nil {", "if d := p.days[e.behaviour][day]; d != nil && d.bits.Contains(contact) {\n\t} else if err := p.foldLabels(e, day, row); err != nil {"}},
+	"the tie rule":       {{"fold.go", "e.at == r.Consent && (r.OptedOut || !e.optOut)", "e.at == r.Consent && !r.OptedOut && e.optOut"}},
 	"the co-partitioning": {
 		{"../consumers/balance.go", "for q := int(task); q < counts[topic]; q += tasks {", "for q := (int(task) + len(topic)) % tasks; q < counts[topic]; q += tasks {"},
 	},
@@ -39,6 +41,7 @@ var safeguards = map[string][]edit{
 	"definitions of then":             {{"open.go", "if t.Catalog.Offset() < needed || t.state.hasUnknown() {", "if false {"}, {"open.go", "at < needed {", "at < 0 {"}},
 	"a key for each forwarded record": {{"inbox.go", "Key: []byte(rand.Text())", "Key: []byte(string(key) + rand.Text()[:0])"}},
 	"going back to what was told":     {{"import.go", `told.Lineage != "" && t.beyond(told)`, `told.Lineage != ""`}},
+	"counts of who was erased":        {{"apply.go", "d.counts.Store(nil)", "_ = d.counts.Load()"}},
 	"publishing what Redis has only":  {{"publish.go", "if err := p.holds(ctx, upTo); err != nil {", "if err := error(nil); err != nil {"}},
 }
 

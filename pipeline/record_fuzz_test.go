@@ -29,6 +29,7 @@ func FuzzRecord(f *testing.F) {
 			`"id":"e-1","message":"m-1","at":"2026-11-15T11:59:59.5+01:00"`,
 			`"kind":"form","list":"l-1","member":true,"at":"2026-11-01T00:00:00Z"`,
 			`"phone":"(201) 555-0123","region":"us"`,
+			`"message":"m-1","message_name":"Spring","reason":"landline"`,
 			`"message":"m-1","at":"1999-12-31T23:59:59Z","id":null`,
 			`"message":"m-1","url":1e999,"\u0061t":"2026-11-15t12:04:59z"`,
 		} {

@@ -85,14 +85,15 @@ func (w *fuzzWorld) live(contacts, daysAgo int) {
 			w.write(topic, acme+"/"+id, fmt.Appendf(nil, `{"account":"acme","contact":%q,%s}`, id, fields))
 		}
 		say(TopicContacts, fmt.Sprintf(`"phone":"201 555 %04d"`, c))
-		say(TopicLists, fmt.Sprintf(`"kind":"marketing","list":"l-1","member":%t,"at":%q`, c%3 > 0, at))
+		say(TopicLists, fmt.Sprintf(`"kind":"marketing","list":"l-1","name":"L %d","member":%t,"at":%q`, daysAgo, c%3 > 0, at))
 		for n := range c % 4 {
 			fields := fmt.Sprintf(`"id":"%d-%d","message":"m-%d","at":%q`, daysAgo, n, n, at)
-			say(TopicSent, fields)
+			say(TopicSent, fields+fmt.Sprintf(`,"message_name":"M %d"`, daysAgo))
+			say(TopicFailed, fields+fmt.Sprintf(`,"reason":"r-%d"`, n))
 			say(TopicClicked, fields)
 			say(TopicReplied, fields)
 		}
-		say([]string{TopicOptedIn, TopicOptedOut}[c%2], fmt.Sprintf(`"at":%q`, at))
+		say([]string{TopicOptedIn, TopicOptedOut}[c%2], fmt.Sprintf(`"message":"m-1","at":%q`, at))
 	}
 	w.write(TopicContacts, acme+"/c-0", nil)
 }
@@ -322,7 +323,7 @@ func near(f bitmaps.Field, fragment []byte) bool {
 	switch f.Kind {
 	case bitmaps.Meta:
 		m, _ := bitmaps.DecodeMeta(resealed(fragment))
-		return max(m.Contacts, m.Messages, m.Lists) <= farthest
+		return max(m.Contacts, m.Messages, m.Lists, m.Reasons) <= farthest
 	case bitmaps.ListRegisters:
 		registers, _ := bitmaps.DecodeListRegisters(resealed(fragment))
 		far = far || slices.ContainsFunc(registers, func(r bitmaps.ListRegister) bool { return r.Contact > farthest })
