@@ -27,7 +27,7 @@ var safeguards = map[string][]edit{
 		{"../bitmaps/lua/commit.lua", "if tonumber(head[3]) ~= seq - 1 then", "if false then"},
 		{"memoryredis_test.go", "if at != seq-1 {", "if false {"},
 	},
-	"the repeat check":   {{"fold.go", "if err != nil || seen {", "if err != nil {"}},
+	"the repeat check":   {{"fold.go", "if err != nil || seen {", "if err != nil || seen && err != nil {"}},
 	"later titles":       {{"titles.go", "at < was.At || ", ""}},
 	"reasons of repeats": {{"fold.go", "if err := p.foldLabels(e, day, row); err != nil {", "if d := p.days[e.behaviour][day]; d != nil && d.bits.Contains(contact) {\n\t} else if err := p.foldLabels(e, day, row); err != nil {"}},
 	"the tie rule":       {{"fold.go", "e.at == r.Consent && (r.OptedOut || !e.optOut)", "e.at == r.Consent && !r.OptedOut && e.optOut"}},

@@ -237,11 +237,15 @@ type previewEvents struct {
 func (e *previewEvents) readEvents(account string, piece uint32, of series, day segment.Date, _ int) ([]bitmaps.Event, error) {
 	r := e.replica
 	field := bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{uint32(of), uint32(day), piece}}
+	d := e.piece.days[of][day]
 	before, err := r.readDay(e.ctx, account, field)
 	if err != nil {
 		return nil, err
 	}
-	gone := before.Contacts == nil && e.piece.days[of][day].flushedAt > 0 // its day left with a commit that is still to come here
+	if d.flushedAt == 0 && before.Seq <= r.state.readAt {
+		before = bitmaps.DayFragment{} // nobody's: left by a state that was before this one
+	}
+	gone := before.Contacts == nil && d.flushedAt > 0 // its day left with a commit that is still to come here
 	if before.Seq > r.state.seq || gone {
 		return nil, errBehind
 	}
@@ -255,9 +259,9 @@ func (e *previewEvents) readEvents(account string, piece uint32, of series, day 
 		if readErr != nil {
 			return nil, readErr
 		}
-		return distinct(events, e.piece.days[of][day], before.Seq), nil
+		return distinct(events, d, before.Seq), nil
 	}
-	return distinct(nil, e.piece.days[of][day], before.Seq), nil
+	return distinct(nil, d, before.Seq), nil
 }
 
 // distinct adds the events that came after seq to those that runs hold, without

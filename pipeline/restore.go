@@ -26,6 +26,7 @@ func (s *state) restore(ctx context.Context, store *bitmaps.Store, partition int
 	if err != nil {
 		return at, err
 	}
+	s.readAt = at.Seq
 	entries, err := changelog(ctx, store, partition, 0)
 	if err != nil {
 		return at, err

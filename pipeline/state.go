@@ -35,7 +35,9 @@ type state struct {
 	loaded   int // events in tables
 	tables   []*daySet
 
-	// Of a state that follows: the sets with events that runs may not hold.
+	// Of a state that follows: the newest commit when its fragments began to be
+	// read, and the sets with events that runs may not hold.
+	readAt  uint64
 	recent  []*daySet
 	pruned  uint64
 	leaving func(account string, number uint32, contact string) // called when a contact is erased; may be nil
