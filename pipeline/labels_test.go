@@ -202,8 +202,8 @@ func (w *world) expectLabels(when string, want []string, titles map[naive.Titled
 	}
 }
 
-// An opt-out of an impossible message is a dead letter, applies at its own time
-// all the same, and once if it is retried.
+// An opt-out of an impossible message is a dead letter, and applies at its own
+// time all the same.
 func TestOptOutOfAnImpossibleMessage(t *testing.T) {
 	w := newWorld(t, 1)
 	w.segment("out", "all contacts where opted out")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,13 +115,15 @@ func TestRetriedOptOut(t *testing.T) {
 	w.segment("out", "all contacts where opted out")
 	w.contact("ann", "2015550123")
 	for i, partition := range []int32{w.partitionOf("ann"), (w.partitionOf("ann") + 1) % 3} {
-		w.write(TopicOptedOut, partition, "acme/ann", []byte(`{"account":"acme","contact":"ann","at":"someday"}`))
-		w.expect("out", "ann")
-		w.retry(LetterFilter{}, i+1)
-		if got := w.listed(LetterFilter{Reason: "bad-time"}); len(got) != i+1 {
-			t.Errorf("after a retry: %v", got)
+		for j, bad := range []string{`"at":"someday"`, fmt.Sprintf(`"message":%q`, strings.Repeat("m", 201))} {
+			w.write(TopicOptedOut, partition, "acme/ann", []byte(`{"account":"acme","contact":"ann",`+bad+`}`))
+			w.expect("out", "ann")
+			w.retry(LetterFilter{}, 2*i+j+1)
+			if got := w.listed(LetterFilter{Reason: []string{"bad-time", "bad-name"}[j]}); len(got) != i+1 {
+				t.Errorf("after a retry: %v", got)
+			}
+			w.expect("out", "ann")
 		}
-		w.expect("out", "ann")
 	}
 }
 

@@ -30,6 +30,8 @@ func FuzzRecord(f *testing.F) {
 			`"kind":"form","list":"l-1","member":true,"at":"2026-11-01T00:00:00Z"`,
 			`"phone":"(201) 555-0123","region":"us"`,
 			`"message":"m-1","message_name":"Spring","reason":"landline"`,
+			`"message":"m-1","message_name":5`,
+			`"message":"` + strings.Repeat("m", 201) + `","at":"2026-11-14T12:00:00Z"`,
 			`"message":"m-1","at":"1999-12-31T23:59:59Z","id":null`,
 			`"message":"m-1","url":1e999,"\u0061t":"2026-11-15t12:04:59z"`,
 		} {

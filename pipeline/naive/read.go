@@ -184,7 +184,10 @@ func (c *claim) fill(fields map[string]any) {
 		return s
 	}
 	c.account, c.contact = text("account"), text("contact")
-	c.id, c.message = text("id"), text("message")
+	c.id = text("id")
+	if c.topic != topicContacts && c.topic != topicLists {
+		c.message = text("message")
+	}
 	c.list = list{kind: text("kind"), name: text("list")}
 	c.member, _ = fields["member"].(bool)
 	c.phone, c.region = text("phone"), text("region")
