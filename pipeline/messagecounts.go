@@ -43,8 +43,9 @@ func countMessages(events []bitmaps.Event) messageCounts {
 // count counts an event more, if the set is counted.
 func (d *daySet) count(message uint32) {
 	if counts := d.counts.Load(); counts != nil {
-		counts.add(message)
-		d.keepCounts(counts)
+		if counts.add(message); len(*counts) > maxCounted {
+			d.counts.Store(nil)
+		}
 	}
 }
 
