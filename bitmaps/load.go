@@ -48,6 +48,9 @@ func (s *Store) Fragments(ctx context.Context, partition int32, account string, 
 
 // Fields reads named fragments of an account; a missing one is nil.
 func (s *Store) Fields(ctx context.Context, partition int32, account string, fields []string) ([][]byte, error) {
+	if s.redis == nil {
+		return s.runs.read(partition, account, fields), nil
+	}
 	values, err := s.redis.HMGet(ctx, s.key(partition, ":a:"+account), fields...).Result()
 	if err != nil {
 		return nil, fmt.Errorf("fragments of %s in partition %d: %w", account, partition, err)
