@@ -159,7 +159,8 @@ func (a *account) message(name []byte) uint32 {
 
 // reason is the number of why a send failed, likewise.
 func (a *account) reason(text []byte) uint32 {
-	text = cut(text, maxReasonBytes)
+	a.key = appendWithoutPhones(a.key[:0], text)
+	text = cut(a.key, maxReasonBytes)
 	if number, known := a.reasons.get(text); known {
 		return number
 	}

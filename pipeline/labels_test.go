@@ -75,6 +75,15 @@ var labelRules = []struct {
 		`failed_for on 2026-11-15, message "m", reason "` + strings.Repeat("r", 98) + `ζ" by ann`,
 		`failed_for on 2026-11-15, message "m", reason "` + strings.Repeat("r", 99) + `" by ann`,
 	}, nil},
+	{"a reason with phone numbers", func(w *world) {
+		w.say(TopicFailed, "ann", today+"10:00", fields{"message": "m", "reason": "30003: +1 (212) 555-0123/0124 is no mobile"})
+		w.say(TopicFailed, "bob", today+"10:00", fields{"message": "m", "reason": "555-012, 2125550123."})
+		w.say(TopicFailed, "cy", today+"10:00", fields{"message": "m", "reason": strings.Repeat("r", 96) + "2125550123"})
+	}, []string{
+		`failed_for on 2026-11-15, message "m", reason "30003: +# is no mobile" by ann`,
+		`failed_for on 2026-11-15, message "m", reason "555-012, #." by bob`,
+		`failed_for on 2026-11-15, message "m", reason "` + strings.Repeat("r", 96) + `#" by cy`,
+	}, nil},
 	{"a reason in a CloudEvent", func(w *world) {
 		w.write(TopicSent, w.partitionOf("ann"), "keeps/ann", []byte(`{"message":"m","reason":"landline"}`), binaryHeaders(map[string]string{
 			"type": TopicFailed, "source": "/s", "id": "1", "subject": "ann", "time": "2026-11-15T15:00:00Z"})...)
@@ -139,12 +148,12 @@ var labelRules = []struct {
 	{"records beyond the kept days, and of the first", func(w *world) {
 		for _, clock := range []string{"2026-11-11 23:59", "2026-11-12 00:00"} {
 			w.say(TopicOptedOut, "ann", clock, fields{"message": "m"})
-			w.say(TopicFailed, "ann", clock, fields{"message": "m", "reason": "landline " + clock})
+			w.say(TopicFailed, "ann", clock, fields{"message": "m", "reason": "landline " + clock[5:10]})
 			w.say(TopicSent, "ann", clock, fields{"message": "m", "message_name": "Spring"})
 			w.say(TopicSent, "ann", clock, fields{"message": "m " + clock, "message_name": "Spring"})
 		}
 	}, []string{
-		`failed_for on 2026-11-12, message "m", reason "landline 2026-11-12 00:00" by ann`, `opted_out on 2026-11-12, message "m" by ann`,
+		`failed_for on 2026-11-12, message "m", reason "landline 11-12" by ann`, `opted_out on 2026-11-12, message "m" by ann`,
 		`sent on 2026-11-12, message "m 2026-11-12 00:00"`, `sent on 2026-11-12, message "m"`,
 	}, map[naive.Titled]string{{Name: "m"}: "Spring", {Name: "m 2026-11-12 00:00"}: "Spring"}},
 	{"days that left, but for titles", func(w *world) {

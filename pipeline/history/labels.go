@@ -6,7 +6,7 @@ import "strings"
 // what is kept of them, where a character of several bytes is cut through.
 var (
 	titles  = []string{"Spring", "Spring sale", "", "Frühling", long("s", 199) + "ζ1", long("s", 199) + "ζ2"}
-	reasons = []string{"30003", "30006 landline", "", "unbekannter Empfänger", long("r", 99) + "ζ1", long("r", 99) + "ζ2"}
+	reasons = []string{"30003", "30006 landline", "no such number: +1 (212) 555-0123", "no such number: 2125550199", "", "unbekannter Empfänger", long("r", 99) + "ζ1", long("r", 99) + "ζ2"}
 )
 
 func long(of string, n int) string { return strings.Repeat(of, n) }

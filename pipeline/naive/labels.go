@@ -2,6 +2,7 @@ package naive
 
 import (
 	"cmp"
+	"regexp"
 	"unicode/utf8"
 
 	"rollcall/pipeline/segment"
@@ -14,6 +15,9 @@ const (
 	maxReason = 100 // bytes that count
 	maxTitle  = 200
 )
+
+// phoneLike is what a phone number may look like in a reason.
+var phoneLike = regexp.MustCompile(`[0-9]([-./() ]*[0-9]){6,}`)
 
 // Messaged is a message and a day of the account.
 type Messaged struct {
@@ -48,7 +52,7 @@ func later(a, b Title) Title {
 func (e *evidence) label(c claim, on segment.Date) {
 	of := Messaged{c.message, on}
 	if c.reason != "" {
-		e.failures[Failure{of, shortened(c.reason, maxReason)}] = true
+		e.failures[Failure{of, shortened(phoneLike.ReplaceAllString(c.reason, "#"), maxReason)}] = true
 	}
 	if c.title != "" {
 		e.titles[of] = later(e.titles[of], Title{c.at, shortened(c.title, maxTitle)})
