@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -235,33 +234,16 @@ type previewEvents struct {
 }
 
 func (e *previewEvents) readEvents(account string, piece uint32, of series, day segment.Date, _ int) ([]bitmaps.Event, error) {
-	r := e.replica
-	field := bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{uint32(of), uint32(day), piece}}
-	d := e.piece.days[of][day]
-	before, err := r.readDay(e.ctx, account, field)
+	r, d, f := e.replica, e.piece.days[of][day], dayField(of, day, piece)
+	all, err := r.readDays(e.ctx, account, f)
 	if err != nil {
 		return nil, err
 	}
-	if d.flushedAt == 0 && before.Seq <= r.state.readAt {
-		before = bitmaps.DayFragment{} // nobody's: left by a state that was before this one
-	}
-	gone := before.Contacts == nil && d.flushedAt > 0 // its day left with a commit that is still to come here
-	if before.Seq > r.state.seq || gone {
+	stored, fits := all[f].of(r.state, d)
+	if !fits {
 		return nil, errBehind
 	}
-	if len(before.Runs) > 0 {
-		stored := storedEvents{ctx: e.ctx, store: r.store, partition: r.partition}
-		events, readErr := stored.readEvents(account, piece, of, day, len(before.Runs))
-		after, err := r.readDay(e.ctx, account, field)
-		if err != nil || after.Seq != before.Seq {
-			return nil, cmp.Or(err, errBehind) // runs were merged meanwhile
-		}
-		if readErr != nil {
-			return nil, readErr
-		}
-		return distinct(events, d, before.Seq), nil
-	}
-	return distinct(nil, d, before.Seq), nil
+	return distinct(stored.events, d, stored.seq), nil
 }
 
 // distinct adds the events that came after seq to those that runs hold, without
@@ -281,12 +263,4 @@ func distinct(stored []bitmaps.Event, d *daySet, seq uint64) []bitmaps.Event {
 		events = append(events, e)
 	}
 	return events
-}
-
-func (r *replica) readDay(ctx context.Context, account string, f bitmaps.Field) (bitmaps.DayFragment, error) {
-	values, err := r.store.Fields(ctx, r.partition, account, []string{f.String()})
-	if err != nil || values[0] == nil {
-		return bitmaps.DayFragment{}, err
-	}
-	return bitmaps.DecodeDay(values[0])
 }

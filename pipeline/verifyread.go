@@ -102,58 +102,13 @@ func (s *stored) readFragments(ctx context.Context) error {
 			return err
 		})
 		if err == nil {
-			err = s.readDays(ctx, a, days)
+			err = readDays(ctx, s.store, s.partition, id, days, a.readEvents)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return s.store.Audit(ctx, s.partition, accounts)
-}
-
-// daysAtOnce is about how many fragments of days are read at once: runs have up
-// to 64 KiB.
-const daysAtOnce = 64
-
-// readDays reads days with all their events. A day and its runs are read with
-// one command, since the owner goes on to merge runs. It is read again if it has
-// more of them by then.
-func (s *stored) readDays(ctx context.Context, a *account, runs map[bitmaps.Field]int) error {
-	for len(runs) > 0 {
-		var days []bitmaps.Field
-		var fields []string
-		for f, n := range runs {
-			days = append(days, f)
-			fields = append(append(fields, f.String()), runFields(f, n)...)
-			if len(fields) >= daysAtOnce {
-				break
-			}
-		}
-		values, err := s.store.Fields(ctx, s.partition, a.id, fields)
-		if err != nil {
-			return err
-		}
-		for _, f := range days {
-			n := runs[f]
-			delete(runs, f)
-			if has, err := a.readEvents(f, values[0], values[1:1+n]); err != nil {
-				return fmt.Errorf("fragment %s of %s in partition %d: %w", f, a.id, s.partition, err)
-			} else if has > n {
-				runs[f] = has
-			}
-			values = values[1+n:]
-		}
-	}
-	return nil
-}
-
-func runFields(day bitmaps.Field, n int) (fields []string) {
-	day.Kind = bitmaps.Events
-	for i := range n {
-		day.N[3] = uint32(i)
-		fields = append(fields, day.String())
-	}
-	return fields
 }
 
 // readEvents puts a day and its events into the account, if all runs are at
@@ -166,18 +121,9 @@ func (a *account) readEvents(f bitmaps.Field, value []byte, runs [][]byte) (has 
 	if err != nil || len(day.Runs) > len(runs) {
 		return len(day.Runs), err
 	}
-	var events []bitmaps.Event
-	for i, size := range day.Runs {
-		before := len(events)
-		if events, err = bitmaps.DecodeEvents(events, runs[i]); err != nil {
-			return 0, err
-		}
-		if len(events)-before != size {
-			return 0, fmt.Errorf("%w: a run of %d events has %d", bitmaps.ErrDamaged, size, len(events)-before)
-		}
-	}
-	if slices.ContainsFunc(events, func(e bitmaps.Event) bool { return e.Contact >= bitmaps.PieceSize }) {
-		return 0, fmt.Errorf("%w: a contact beyond the piece", bitmaps.ErrDamaged)
+	events, err := decodeRuns(&day, runs)
+	if err != nil {
+		return 0, err
 	}
 	if err := a.readDay(f, value); err != nil {
 		return 0, err
