@@ -36,6 +36,9 @@ type fakeViews struct {
 	streamErr error        // what Stream fails with before its first contact
 	looked    atomic.Int64 // contacts by Stream
 	lists     []string     // that records have mentioned
+	menuErr   error        // what Messages fails with
+	reported  SMSQuery     // what a report was asked for
+	reportErr error        // what it fails with
 	asked     StreamQuery
 	askedOf   segment.Origin
 	watches   chan []SegmentSize
@@ -66,6 +69,9 @@ func (f *fakeViews) Size(account, id string) Size {
 }
 
 func (f *fakeViews) Warnings(_ string, def segment.Definition) []Warning {
+	if did, ok := def.Where.(segment.Did); ok && len(did.Messages.Names) > 0 && did.Messages.Names[0] != "m-1" {
+		return []Warning{{Kind: "message", Name: did.Messages.Names[0], Nearest: "m-1", Message: "never sent"}}
+	}
 	if def.From.Kind != segment.List || slices.Contains(f.lists, def.From.Name) {
 		return nil
 	}
@@ -116,6 +122,25 @@ func (f *fakeViews) Stream(_ context.Context, account string, of segment.Origin,
 
 func (f *fakeViews) Preview(_ context.Context, account string, _ segment.Definition) (Preview, Freshness, error) {
 	return Preview{Size: 7, Funnel: []Step{{Condition: "opted in", Size: 7}}, Reach: Reach{Members: 7, ValidPhone: 6, OptedIn: 5, Sendable: 4}, Sample: []string{"c1"}}, f.Freshness(account), nil
+}
+
+func (f *fakeViews) Lists(string) []ListSize {
+	return []ListSize{{"webinar", "intro", "Введение", 1}, {"form", "kontakt", "Kontakt", 2}, {"marketing", "spring", "Spring sale", 6}}
+}
+
+func (f *fakeViews) Messages(context.Context, string) ([]SentMessage, error) {
+	return []SentMessage{{"m-2", "Sommer", "2026-11-20", 5}, {"m-1", "m-1", "2026-11-01", 7}, {"m-3", "m-3", "", 0}}, f.menuErr
+}
+
+func (f *fakeViews) SMSReport(_ context.Context, account string, q SMSQuery) (SMSReport, Freshness, error) {
+	f.reported = q
+	counts := pipeline.SMSCounts{Sent: 7, Delivered: 6, Clicked: 5, Replied: 4, Failed: 1, OptedOut: 2, Clicks: 9}
+	return SMSReport{
+		From: q.From.String(), To: q.To.String(), Message: q.Message, Segment: q.Segment, Totals: counts,
+		Messages: []pipeline.SMSOfMessage{{Message: "m-1", Name: "One", SMSCounts: counts}},
+		Days:     []pipeline.SMSOfDay{{Day: q.To.String(), SMSCounts: counts}},
+		Reasons:  []pipeline.SMSReason{{Reason: "", Contacts: 1}},
+	}, f.Freshness(account), f.reportErr
 }
 
 func (f *fakeViews) Watch(string, []string) Watch { return fakeWatch{f.watches} }
@@ -279,6 +304,15 @@ func (a answer) json(t *testing.T) map[string]any {
 	var v map[string]any
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
 		t.Fatalf("not JSON: %s", a.body)
+	}
+	return v
+}
+
+func (a answer) array(t *testing.T) []map[string]any {
+	t.Helper()
+	var v []map[string]any
+	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
+		t.Fatalf("not an array: %s", a.body)
 	}
 	return v
 }

@@ -165,6 +165,8 @@ func (s *Server) limiterOf(op *huma.Operation) *limiter {
 		return s.streams
 	case op.Metadata[importing] != nil:
 		return s.imports
+	case op.Metadata[reporting] != nil:
+		return s.reports
 	}
 	return s.requests
 }

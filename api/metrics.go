@@ -17,6 +17,7 @@ type metrics struct {
 	streams  prometheus.Gauge
 	limited  prometheus.Gauge
 	imports  prometheus.Gauge
+	reports  prometheus.Gauge
 	refused  *prometheus.CounterVec
 }
 
@@ -41,11 +42,14 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 		imports: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "rollcall_imports", Help: "Imports of files under way.",
 		}),
+		reports: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "rollcall_reports", Help: "SMS reports under way.",
+		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_refused_total", Help: "What was refused, and by whose limit: the account's or the server's.",
 		}, []string{"what", "limit"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.open, m.streams, m.limited, m.imports, m.refused} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.open, m.streams, m.limited, m.imports, m.reports, m.refused} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}

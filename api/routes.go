@@ -12,11 +12,12 @@ import (
 var description = fmt.Sprintf("Live audience segments for SMS. Errors are RFC 9457 problems; their types are documented under "+problemsPath+`.
 
 Limits: a body has at most %d bytes, that of a check %d, a file %d, and headers %d; headers take at most %v to arrive, a body %v. `+
-	`An account has at most %d other requests than streams under way, a process %d; of imports %d and %d. `+
+	`An account has at most %d other requests than streams under way, a process %d; of imports %d and %d, of reports %d and %d. `+
 	`Streams are limited too, for the account and the process (rollcall serve --help says how many), `+
 	`and one whose reader doesn't read for %v is cut off. `+
 	`What an account has too much of is answered 429, what the process has too much of 503, each with Retry-After.`,
-	maxBody, maxCheckBody, maxImport, maxHeader, headerWait, requestWait, requestLimit.PerAccount, requestLimit.All, importLimit.PerAccount, importLimit.All, writeWait)
+	maxBody, maxCheckBody, maxImport, maxHeader, headerWait, requestWait, requestLimit.PerAccount, requestLimit.All, importLimit.PerAccount, importLimit.All,
+	reportLimit.PerAccount, reportLimit.All, writeWait)
 
 // describe is the frame of the OpenAPI document.
 func describe(version string) huma.Config {
@@ -43,7 +44,10 @@ func (s *Server) routes() {
 	handle(s, reader, get("explain", "/v1/segments/{id}/explain", "Why is this contact in the segment, or not, and until when?"), s.explain)
 	handle(s, reader, ndjson(get("members", "/v1/segments/{id}/members", "All members, as NDJSON")), s.members)
 	handle(s, reader, ndjson(get("recipients", "/v1/segments/{id}/recipients", "The sendable members, as NDJSON")), s.recipients)
+	handle(s, reader, get("list-lists", "/v1/lists", "Marketing lists, forms and webinars by name, with how many contacts are on each now"), s.listLists)
 	handle(s, reader, ndjson(get("list-recipients", "/v1/lists/{kind}/{id}/recipients", "Whom on a marketing list can be sent to, as NDJSON")), s.listRecipients)
+	handle(s, reader, get("list-messages", "/v1/messages", "Messages, the newest first, with how often each was sent on the kept days"), s.listMessages)
+	handle(s, reader, reports(get("sms-report", "/v1/reports/sms", "What came of the messages that were sent")), s.smsReport)
 	handle(s, reader, changeLines(get("changes", "/v1/segments/{id}/changes", "Who entered and exited, as NDJSON")), s.changes)
 	handle(s, reader, get("history", "/v1/segments/{id}/history", "How large a segment was, and how many entered and exited"), s.sizeHistory)
 	handle(s, writer, body(post("freeze", "/v1/segments/{id}/snapshots", "Freeze the sendable members, as they are now", 201), maxBody), s.freeze)
@@ -180,8 +184,11 @@ func followed(op huma.Operation) huma.Operation {
 // streaming marks operations that are limited as streams.
 const streaming = "streaming"
 
-// importing marks those that are limited as imports.
-const importing = "importing"
+// importing and reporting mark those that are limited as imports and as reports.
+const (
+	importing = "importing"
+	reporting = "reporting"
+)
 
 func streams(op huma.Operation, contentType, description string) huma.Operation {
 	op.Metadata = map[string]any{streaming: true}

@@ -101,6 +101,7 @@ type Server struct {
 	streams  *limiter
 	requests *limiter
 	imports  *limiter
+	reports  *limiter
 
 	verifying sync.Mutex // held while a verification is under way
 
@@ -129,6 +130,7 @@ func New(c Config) (*Server, error) {
 	s.streams = newLimiter(c.Streams, "streams", m.streams, m.refused)
 	s.requests = newLimiter(requestLimit, "requests", m.limited, m.refused)
 	s.imports = newLimiter(importLimit, "imports", m.imports, m.refused)
+	s.reports = newLimiter(reportLimit, "reports", m.reports, m.refused)
 	s.draining, s.drain = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	s.api = humago.New(mux, describe(c.Version))

@@ -33,6 +33,13 @@ type Views interface {
 	// that of the whole answer.
 	Stream(ctx context.Context, account string, of segment.Origin, q StreamQuery, yield func(contacts []string, cursor string) error) (count int64, f Freshness, err error)
 
+	// Lists are all lists by name, and Messages all messages, the newest first.
+	Lists(account string) []ListSize
+	Messages(ctx context.Context, account string) ([]SentMessage, error)
+
+	// SMSReport counts what came of messages.
+	SMSReport(ctx context.Context, account string, q SMSQuery) (SMSReport, Freshness, error)
+
 	Preview(ctx context.Context, account string, def segment.Definition) (Preview, Freshness, error)
 
 	// Watch follows the sizes of some segments, or of all that there are and

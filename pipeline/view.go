@@ -117,7 +117,10 @@ func (v *View) composed(def *catalog.Account, seg string) bool {
 // sameDay is the freshness of an answer that was read piece by piece: all of it
 // must be of one day, and that must still be today.
 func (v *View) sameDay(account string, day segment.Date, all bool) Freshness {
-	f := v.Freshness(account)
+	return v.ofDay(v.Freshness(account), account, day, all)
+}
+
+func (v *View) ofDay(f Freshness, account string, day segment.Date, all bool) Freshness {
 	if def := v.Catalog.Account(account); f.Fresh && (!all || def == nil || v.today(def) != day) {
 		f.Fresh, f.Missing = false, append(f.Missing, "the account's day has just begun")
 	}
