@@ -125,11 +125,17 @@ func (f *fakeViews) Preview(_ context.Context, account string, _ segment.Definit
 }
 
 func (f *fakeViews) Lists(string) []ListSize {
-	return []ListSize{{"webinar", "intro", "Введение", 1}, {"form", "kontakt", "Kontakt", 2}, {"marketing", "spring", "Spring sale", 6}}
+	return []ListSize{
+		{Kind: "webinar", ID: "intro", Name: "Введение", Size: 1},
+		{Kind: "form", ID: "kontakt", Name: "Kontakt", Size: 2},
+		{Kind: "marketing", ID: "spring", Name: "Spring sale", Size: 6},
+	}
 }
 
 func (f *fakeViews) Messages(context.Context, string) ([]SentMessage, error) {
-	return []SentMessage{{"m-2", "Sommer", "2026-11-20", 5}, {"m-1", "m-1", "2026-11-01", 7}, {"m-3", "m-3", "", 0}}, f.menuErr
+	return []SentMessage{
+		{ID: "m-2", Name: "Sommer", FirstSent: "2026-11-20", Sent: 5}, {ID: "m-1", Name: "m-1", FirstSent: "2026-11-01", Sent: 7}, {ID: "m-3", Name: "m-3"},
+	}, f.menuErr
 }
 
 func (f *fakeViews) SMSReport(_ context.Context, account string, q SMSQuery) (SMSReport, Freshness, error) {

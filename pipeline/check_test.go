@@ -29,6 +29,7 @@ func (s *simulation) check(p *process, q int32) {
 		s.listenIn(p, def)
 		if f := p.view.Freshness(def.ID); f.Fresh {
 			s.checkFresh(p, def, p.asked[f.AsOf])
+			s.checkReport(p, def)
 		}
 	}
 	if s.rng.IntN(8) == 0 {

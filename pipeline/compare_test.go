@@ -33,6 +33,7 @@ func (h *harness) compare(accounts []naive.Account, want *naive.Result, processe
 			h.compareExplained(a, want, p)
 			p.compareLists(a.ID, want)
 			p.compareLabels(a.ID, want)
+			p.compareReports(a, want)
 		}
 	}
 	h.compareOutcomes(want)

@@ -28,7 +28,8 @@ type harness struct {
 	t          *testing.T
 	seed       uint64
 	rng        *rand.Rand
-	nonces     io.Reader // of all processes
+	nonces     io.Reader  // of all processes
+	drawn      *rand.Rand // says what reports are asked for
 	now        time.Time
 	partitions int32
 	redis      interface{ FlushAll() }
@@ -49,7 +50,7 @@ type harness struct {
 const realScripts = 16
 
 func newHarness(t *testing.T, partitions int32, seed uint64) *harness {
-	h := &harness{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), nonces: nonces(seed), partitions: partitions,
+	h := &harness{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), nonces: nonces(seed), drawn: rand.New(rand.NewPCG(seed, 4)), partitions: partitions,
 		log: newMemoryLog(), defined: catalog.New(), deleted: map[string]bool{}}
 	if seed%realScripts == 0 {
 		h.redis = miniredis.RunT(t)

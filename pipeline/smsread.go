@@ -110,16 +110,16 @@ func (x *smsReader) look() (missing []bitmaps.Field, err error) {
 
 func (x *smsReader) lookAt(p *piece) (missing []bitmaps.Field, err error) {
 	counts := p.counting(x.query.Segment)
-	for of := range p.days {
+	for of := range series(allSeries) {
 		for day, d := range p.days[of] {
-			if !x.query.asksFor(series(of), day) {
+			if !x.query.asksFor(of, day) {
 				continue
 			}
 			who := roaring.And(d.bits, counts)
 			if who.IsEmpty() {
 				continue
 			}
-			f := dayField(segment.Behaviour(of), day, p.number)
+			f := dayField(of, day, p.number)
 			stored, read := x.stored[f]
 			if read && !stored.fits(d, x.state.seq) {
 				delete(x.stored, f)
@@ -128,7 +128,7 @@ func (x *smsReader) lookAt(p *piece) (missing []bitmaps.Field, err error) {
 			if !read {
 				missing = append(missing, f)
 			}
-			x.found.days = append(x.found.days, smsDay{series(of), day, who, stored.events, slices.Clone(d.since(stored.seq))})
+			x.found.days = append(x.found.days, smsDay{of, day, who, stored.events, slices.Clone(d.since(stored.seq))})
 		}
 	}
 	return missing, err
@@ -180,7 +180,7 @@ func (x *smsReader) events() *smsEvents {
 			}
 		}
 		d.stored, d.since = nil, nil
-		delete(x.stored, dayField(segment.Behaviour(d.of), d.day, x.number))
+		delete(x.stored, dayField(d.of, d.day, x.number))
 	}
 	e.sort()
 	return e
