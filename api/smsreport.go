@@ -16,6 +16,7 @@ import (
 type (
 	SMSQuery  = pipeline.SMSQuery
 	SMSReport = pipeline.SMSReport
+	SMSCounts = pipeline.SMSCounts
 )
 
 // reportLimit bounds the reports that are under way: each reads many events.

@@ -160,7 +160,9 @@ func flags(node *kong.Node) (found []candidate) {
 func values(s *session, v *kong.Value) (found []candidate) {
 	if v.Enum != "" {
 		for _, word := range v.EnumSlice() {
-			found = append(found, candidate{word, ""})
+			if word != "" { // which is: nothing chosen
+				found = append(found, candidate{word, ""})
+			}
 		}
 	}
 	if v.Tag.Get("complete") != "segments" {

@@ -24,6 +24,8 @@ func TestCandidates(t *testing.T) {
 		"check en":               "engaged",
 		"check other ":           "", // contacts, which nobody lists
 		"segment show engaged ":  "",
+		"report sms --segment e": "engaged",
+		"list list --kind ":      "marketing form webinar",
 		"compl":                  "completion", // and not the command that shells call
 	} {
 		code, out, errs := b.complete(strings.Split(words, " ")...)

@@ -31,6 +31,7 @@ func (c *segmentRecipientsCmd) Run(s *session) error {
 }
 
 type listCmd struct {
+	List       listListCmd       `cmd:"" help:"List marketing lists, forms and webinars, with how many contacts are on each."`
 	Recipients listRecipientsCmd `cmd:"" help:"Print whom on a marketing list can be sent to, one to a line."`
 }
 

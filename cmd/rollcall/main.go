@@ -21,7 +21,9 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Run the pipeline, the API or both."`
 	Accounts accountCmd  `cmd:"" name:"account" help:"Accounts (takes the operator's token)."`
 	Segment  segmentCmd  `cmd:"" help:"Segments: define, show, size, list their members."`
-	List     listCmd     `cmd:"" help:"Marketing lists: whom to send to."`
+	List     listCmd     `cmd:"" help:"Lists: sizes, and whom on a marketing list to send to."`
+	Message  messageCmd  `cmd:"" help:"Messages: when and how often they were sent."`
+	Report   reportCmd   `cmd:"" help:"Reports: what came of messages."`
 	Snapshot snapshotCmd `cmd:"" help:"Frozen lists: freeze a segment's recipients, list, read and delete them."`
 	Check    checkCmd    `cmd:"" help:"Are these contacts in a segment, and sendable?"`
 	Tokens   tokenCmd    `cmd:"" name:"token" help:"Tokens of the account."`

@@ -46,7 +46,7 @@ func (f *fakeViews) Size(account, id string) api.Size {
 }
 
 func (f *fakeViews) Warnings(_ string, def segment.Definition) []api.Warning {
-	if def.From.Kind == segment.List {
+	if _, ok := def.Where.(segment.Did); ok || def.From.Kind == segment.List {
 		return []api.Warning{{Message: "no list " + def.From.Name + " was ever seen"}}
 	}
 	return nil
@@ -84,6 +84,25 @@ func (f *fakeViews) Stream(_ context.Context, _ string, _ segment.Origin, q api.
 
 func (f *fakeViews) Preview(context.Context, string, segment.Definition) (api.Preview, api.Freshness, error) {
 	return api.Preview{Size: 3, Funnel: []api.Step{{Condition: "opted in", Size: 3}}, Sample: []string{"c1"}}, api.Freshness{}, nil
+}
+
+func (f *fakeViews) Lists(string) []api.ListSize {
+	return []api.ListSize{{Kind: "form", ID: "kontakt", Name: "Kontakt\n", Size: 2}, {Kind: "marketing", ID: "spring", Name: "Spring sale", Size: 6}}
+}
+
+func (f *fakeViews) Messages(context.Context, string) ([]api.SentMessage, error) {
+	return []api.SentMessage{{ID: "m-2", Name: "Sommer", FirstSent: "2026-11-20", Sent: 5}, {ID: "m-3", Name: "m-3"}}, nil
+}
+
+func (f *fakeViews) SMSReport(_ context.Context, _ string, q api.SMSQuery) (api.SMSReport, api.Freshness, error) {
+	counts := api.SMSCounts{Sent: 70, Delivered: 60, Clicked: 50, Replied: 40, Failed: 10, OptedOut: 2, Clicks: 90}
+	r := api.SMSReport{From: q.From.String(), To: q.To.String(), Message: q.Message, Segment: q.Segment, Totals: counts}
+	if q.Message != "none" {
+		r.Messages = []pipeline.SMSOfMessage{{Message: "m-2", Name: "Sommer", SMSCounts: counts}}
+		r.Days = []pipeline.SMSOfDay{{Day: "2026-11-20", SMSCounts: counts}}
+		r.Reasons = []pipeline.SMSReason{{Reason: "unknown", Contacts: 7}, {Contacts: 3}}
+	}
+	return r, f.Freshness(""), nil
 }
 
 func (f *fakeViews) Watch(string, []string) api.Watch { return f }

@@ -1,5 +1,5 @@
 // What the API answers about what came of messages, as far as the page reads it.
-import type { Freshness } from "./types.ts";
+import type { Freshness, Warning } from "./types.ts";
 
 /** Counts are of contacts, each once however often it clicked; clicks are all of them. */
 export interface Counts {
@@ -18,8 +18,9 @@ export interface Report {
   message?: string;
   segment?: string;
   totals: Counts;
-  messages: ({ message: string; name: string } & Counts)[] | null;
-  days: ({ day: string } & Counts)[] | null;
-  reasons: { reason: string; contacts: number }[] | null;
+  messages: ({ message: string; name: string } & Counts)[];
+  days: ({ day: string } & Counts)[]; // those on which something was sent
+  reasons: { reason: string; contacts: number }[];
+  warnings?: Warning[];
   freshness: Freshness;
 }

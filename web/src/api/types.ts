@@ -89,7 +89,7 @@ export interface List {
 export interface Message {
   id: string;
   name: string;
-  first_sent: string;
+  first_sent?: string; // absent: not on a kept day
   sent: number;
 }
 

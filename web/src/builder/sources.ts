@@ -38,7 +38,7 @@ function sizeHint(s: Segment): string {
 /** searchMessages finds messages by id or name, the newest first. */
 export const searchMessages: Search = async (q, signal) => {
   const found = await get<Message[]>("/v1/messages", { query: { q: q.trim(), limit: most }, signal });
-  return found.map((m) => ({ value: m.id, label: m.name || m.id, hint: `${day(m.first_sent)}, ${count(m.sent)} sent` }));
+  return found.map((m) => ({ value: m.id, label: m.name || m.id, hint: m.first_sent ? `${day(m.first_sent)}, ${count(m.sent)} sent` : "not sent" }));
 };
 
 export const searchCountries: Search = async (q) => findCountries(q).slice(0, 300).map((c) => ({ value: c.code, label: c.name, hint: c.code }));

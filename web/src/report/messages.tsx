@@ -4,7 +4,7 @@ import { count, share } from "../parts/format.ts";
 import { Pager } from "../parts/pager.tsx";
 import { search } from "../router.ts";
 
-type Message = NonNullable<Report["messages"]>[number];
+type Message = Report["messages"][number];
 
 const pageSize = 25;
 

@@ -15,7 +15,7 @@ import { useLoaded } from "../state/loaded.ts";
 export function Report() {
   const filters = filtersOf(search.value);
   const loaded = useLoaded((signal) => get<Answer>("/v1/reports/sms", { query: { ...filters }, signal }), [search.value]);
-  const nameOf = (message: string) => loaded.value?.messages?.find((m) => m.message === message)?.name || message;
+  const nameOf = (message: string) => loaded.value?.messages.find((m) => m.message === message)?.name || message;
   return (
     <>
       <h1>SMS report</h1>
@@ -32,7 +32,12 @@ function Shown({ report: r, loading }: { report: Answer; loading: boolean }) {
         {day(r.from)} to {day(r.to)}, in days of the account. {r.freshness.fresh && `Counted up to ${clock(r.freshness.as_of)}.`}
       </p>
       {!r.freshness.fresh && <p class="warning">The server is catching up: these numbers are not up to date.</p>}
-      {r.totals.sent + r.totals.clicks + r.totals.replied + r.totals.failed + r.totals.opted_out === 0 ? (
+      {r.warnings?.map((w) => (
+        <p key={w.name} class="warning">
+          {w.message}
+        </p>
+      ))}
+      {r.totals.sent === 0 ? (
         <Empty title="Nothing was sent in this time">
           <p>Choose other days, or another message or segment.</p>
         </Empty>
@@ -44,9 +49,8 @@ function Shown({ report: r, loading }: { report: Answer; loading: boolean }) {
 }
 
 function Numbers({ report: r }: { report: Answer }) {
-  const days = everyDay(r.from, r.to, r.days ?? []);
+  const days = everyDay(r.from, r.to, r.days);
   const at = days.map((d) => dayOfYear(d.day));
-  const reasons = r.reasons ?? [];
   return (
     <>
       <Totals of={r.totals} />
@@ -71,11 +75,11 @@ function Numbers({ report: r }: { report: Answer }) {
           ]}
         />
       </section>
-      <Messages messages={r.messages ?? []} />
-      {reasons.length > 0 && (
+      <Messages messages={r.messages} />
+      {r.reasons.length > 0 && (
         <section class="card" aria-labelledby="reasons">
           <h2 id="reasons">Why sending failed</h2>
-          <Bars caption="Contacts by reason" rows={reasons.map((x) => ({ name: x.reason || "no reason given", value: x.contacts, part: `${share(x.contacts, r.totals.failed)} of failed` }))} />
+          <Bars caption="Contacts by reason" rows={r.reasons.map((x) => ({ name: x.reason || "no reason given", value: x.contacts, part: `${share(x.contacts, r.totals.failed)} of failed` }))} />
         </section>
       )}
     </>
