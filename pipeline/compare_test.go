@@ -34,6 +34,7 @@ func (h *harness) compare(accounts []naive.Account, want *naive.Result, processe
 			p.compareLists(a.ID, want)
 			p.compareLabels(a.ID, want)
 			p.compareReports(a, want)
+			p.compareMenus(a.ID, want)
 		}
 	}
 	h.compareOutcomes(want)
