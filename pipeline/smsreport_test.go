@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
 	"rollcall/bitmaps"
 	"rollcall/pipeline/segment"
 )
@@ -158,6 +160,60 @@ func TestSMSReportTakesTheNewState(t *testing.T) {
 	x.today++
 	if tally, err := x.tally(t.Context()); err != nil || tally.onDay {
 		t.Errorf("of the day before: %+v, %v", tally, err)
+	}
+}
+
+// TestSMSReportWaitsForTheReplica where Redis has events that the replica does not know yet.
+func TestSMSReportWaitsForTheReplica(t *testing.T) {
+	w := newWorld(t, 1)
+	w.config.Limits = Limits{Changelog: 1, Flush: 1 << 20}
+	w.config.Committed = nil // the replica reads all of it back
+	w.contact("a", "")
+	w.behaviour(TopicSent, "a", "m-1", "2026-11-14 10:00")
+	w.settle()
+	w.follow()
+	w.behaviour(TopicSent, "a", "m-2", "2026-11-14 10:00")
+	w.settle()
+	q := SMSQuery{From: w.day("2026-11-14 12:00"), To: w.day("2026-11-14 12:00")}
+	w.expectSMSFails(q)
+	w.follow()
+	if r, _, err := w.view.SMSReport(t.Context(), acme, q); err != nil || len(r.Messages) != 2 {
+		t.Errorf("when it has followed: %+v, %v", r, err)
+	}
+}
+
+// TestSMSReportOfAReplacedState where Redis has another state than the replica
+// follows, whose days would go with what it knows.
+func TestSMSReportOfAReplacedState(t *testing.T) {
+	w := newWorld(t, 1)
+	w.config.Limits = Limits{Changelog: 1 << 30, Flush: 1}
+	w.contact("a", "")
+	w.behaviour(TopicSent, "a", "m-1", "2026-11-14 10:00")
+	w.settle()
+	w.follow()
+	w.config.Limits = Limits{Changelog: 1, Flush: 1 << 20}
+	w.loseRedis()
+	w.settle()
+	q := SMSQuery{From: w.day("2026-11-14 12:00"), To: w.day("2026-11-14 12:00")}
+	w.expectSMSFails(q)
+	w.follow()
+	if r, _, err := w.view.SMSReport(t.Context(), acme, q); err != nil || r.Totals.Sent != 1 {
+		t.Errorf("when it has followed: %+v, %v", r, err)
+	}
+}
+
+// TestSMSEventsOnce of which runs have some that the replica still knows.
+func TestSMSEventsOnce(t *testing.T) {
+	clicks := func(ids ...uint64) (events []bitmaps.Event) {
+		for _, id := range ids {
+			events = append(events, bitmaps.Event{Contact: 7, ID: id})
+		}
+		return events
+	}
+	x := smsReader{query: &SMSQuery{}}
+	x.found.days = []smsDay{{series(segment.Clicked), 20000, roaring.BitmapOf(7), clicks(1, 2, 3), clicks(3, 4)}}
+	if n := len(x.events().of[segment.Clicked]); n != 4 {
+		t.Errorf("%d clicks", n)
 	}
 }
 
