@@ -121,12 +121,13 @@ func (x *smsReader) lookAt(p *piece) (missing []bitmaps.Field, err error) {
 			}
 			f := dayField(of, day, p.number)
 			stored, read := x.stored[f]
-			if read && !stored.fits(d, x.state.seq) {
-				delete(x.stored, f)
-				err = errBehind
-			}
-			if !read {
+			stored, fits := stored.of(x.state, d)
+			switch {
+			case !read:
 				missing = append(missing, f)
+			case !fits:
+				delete(x.stored, f) // to be read again
+				err = errBehind
 			}
 			x.found.days = append(x.found.days, smsDay{of, day, who, stored.events, slices.Clone(d.since(stored.seq))})
 		}
