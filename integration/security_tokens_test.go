@@ -218,7 +218,7 @@ func requestsFor(op described, v *victim) (all []request) {
 			query := url.Values{}
 			for _, parameter := range op.Parameters {
 				value := map[string]string{
-					"segments": v.segment, "cursor": v.cursor, "slice": "1/1", "stale": "allow", "limit": "10",
+					"segments": v.segment, "segment": v.segment, "cursor": v.cursor, "slice": "1/1", "stale": "allow", "limit": "10",
 					"If-Match": "*", "Last-Event-ID": v.event,
 				}[parameter.Name]
 				if value != "" && parameter.In == "query" {
