@@ -76,34 +76,41 @@ const (
 // sent on the days asked for, what is known since the first of them. It reads
 // piece by piece, each as of one state of its partition; all that is known of a
 // contact is in one piece.
-func (v *View) SMSReport(ctx context.Context, account string, q SMSQuery) (SMSReport, Freshness, error) {
+func (v *View) SMSReport(ctx context.Context, account string, q SMSQuery) (r SMSReport, f Freshness, err error) {
 	def := v.Catalog.Account(account)
 	switch {
 	case def == nil:
-		return SMSReport{}, v.Freshness(account), ErrUnavailable
+		return r, v.Freshness(account), ErrUnavailable
 	case q.Segment != "" && !v.composed(def, q.Segment):
-		return SMSReport{}, v.Freshness(account), ErrNotComposed
+		return r, v.Freshness(account), ErrNotComposed
 	}
-	day, err := v.today(def), error(nil)
 	for range reportTries {
-		states, fresh := v.states(), v.Freshness(account) // what is written before that is read afterwards
-		var tallies []*smsTally
-		tallies, err = v.tallySMS(ctx, def, &q, day, states)
-		if err == nil && v.edited(def, q.Segment) {
-			err = ErrNotComposed // some by one definition, and some by another
-		}
-		if err == nil {
-			report, sameDay := q.report(tallies)
-			return report, v.stillFresh(v.ofDay(fresh, account, day, sameDay)), nil
-		}
-		if !errors.Is(err, errLost) {
+		if r, f, err = v.reportOnce(ctx, def, &q); !errors.Is(err, errLost) {
 			break
 		}
+	}
+	if err == nil {
+		return r, f, nil
 	}
 	if !errors.Is(err, ErrNotComposed) {
 		err = fmt.Errorf("%w: %v", ErrUnavailable, err)
 	}
-	return SMSReport{}, v.Freshness(account), err
+	return r, v.Freshness(account), err
+}
+
+// reportOnce fails with errLost if a state was replaced meanwhile.
+func (v *View) reportOnce(ctx context.Context, def *catalog.Account, q *SMSQuery) (SMSReport, Freshness, error) {
+	day, states := v.today(def), v.states()
+	f := v.Freshness(def.ID) // what was written before as_of is read afterwards
+	tallies, err := v.tallySMS(ctx, def, q, day, states)
+	if err == nil && v.edited(def, q.Segment) {
+		err = ErrNotComposed // some by one definition, and some by another
+	}
+	if err != nil {
+		return SMSReport{}, f, err
+	}
+	report, sameDay := q.report(tallies)
+	return report, v.stillFresh(v.ofDay(f, def.ID, day, sameDay)), nil
 }
 
 // edited tells whether a segment is defined otherwise than it was.
