@@ -73,6 +73,9 @@ func TestEveryOperation(t *testing.T) {
 	before := v.state(t, p)
 	seen := 0
 	for _, op := range describedOperations(t, p) {
+		if op.OperationID == "create-session" || op.OperationID == "end-session" {
+			continue // for anybody: they take no token but in a body or a cookie
+		}
 		for _, r := range requestsFor(op, v) {
 			for who, token := range map[string]string{"nobody": "", "a revoked token": revoked.Secret, "a made-up token": "rollcall_x"} {
 				if code, body, _ := r.send(t, p, token); code != 401 || v.marked(r, body) != "" {
@@ -214,7 +217,7 @@ func requestsFor(op described, v *victim) (all []request) {
 	}
 	for _, id := range []string{v.segment, v.contact, v.token, victimsAccount, "victim%2Fvictims-segment"} {
 		for _, body := range bodies {
-			r := request{described: op, body: body, headers: map[string]string{}, target: strings.ReplaceAll(op.path, "{id}", id)}
+			r := request{described: op, body: body, headers: map[string]string{}, target: strings.NewReplacer("{id}", id, "{kind}", "marketing", "{what}", "contacts").Replace(op.path)}
 			query := url.Values{}
 			for _, parameter := range op.Parameters {
 				value := map[string]string{
@@ -259,7 +262,7 @@ func send(t *testing.T, p *process, method, target, token string, headers map[st
 	res, err := httpClient.Do(req)
 	must(t, err)
 	defer res.Body.Close()
-	if res.Header.Get("Content-Type") == "text/event-stream" {
+	if res.Header.Get("X-Accel-Buffering") == "no" { // it does not end
 		defer time.AfterFunc(150*time.Millisecond, cancel).Stop()
 	}
 	answer, err := io.ReadAll(res.Body)
