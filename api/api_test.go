@@ -120,8 +120,12 @@ func (f *fakeViews) Stream(_ context.Context, account string, of segment.Origin,
 	return int64(i), f.Freshness(account), nil
 }
 
-func (f *fakeViews) Preview(_ context.Context, account string, _ segment.Definition) (Preview, Freshness, error) {
-	return Preview{Size: 7, Funnel: []Step{{Condition: "opted in", Size: 7}}, Reach: Reach{Members: 7, ValidPhone: 6, OptedIn: 5, Sendable: 4}, Sample: []string{"c1"}}, f.Freshness(account), nil
+func (f *fakeViews) Preview(_ context.Context, account string, _ segment.Definition, overlap string) (Preview, Freshness, error) {
+	p := Preview{Size: 7, Funnel: []Step{{Condition: "opted in", Size: 7}}, Reach: Reach{Members: 7, ValidPhone: 6, OptedIn: 5, Sendable: 4}, Sample: []string{"c1"}}
+	if overlap != "" {
+		p.Overlap = &pipeline.Overlap{Segment: overlap, Both: 3, OnlyThis: 4, OnlyOther: 2}
+	}
+	return p, f.Freshness(account), nil
 }
 
 func (f *fakeViews) Lists(string) []ListSize {

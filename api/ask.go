@@ -83,6 +83,14 @@ func validContact(id string) bool {
 
 // answerable tells whether a segment has members to speak of now.
 func (s *Server) answerable(c caller, id string, stale staleness) error {
+	if err := s.composed(c, id); err != nil {
+		return err
+	}
+	return stale.settle(s.Views.Freshness(c.account))
+}
+
+// composed tells whether a segment has members at all.
+func (s *Server) composed(c caller, id string) error {
 	_, seg, err := s.find(c, id)
 	if err != nil {
 		return err
@@ -90,10 +98,13 @@ func (s *Server) answerable(c caller, id string, stale staleness) error {
 	if size := s.sizeOf(c.account, seg); !size.Ready {
 		return notComposed(size)
 	}
-	return stale.settle(s.Views.Freshness(c.account))
+	return nil
 }
 
-type previewInput struct{ Body rawDefinition }
+type previewInput struct {
+	Overlap string `query:"overlap" doc:"the id of a segment: how many of its members, as they are now, would match too"`
+	Body    rawDefinition
+}
 
 type previewOutput struct {
 	Body struct {
@@ -121,8 +132,13 @@ func (s *Server) preview(ctx context.Context, c caller, in *previewInput) (*prev
 	if err != nil {
 		return nil, err
 	}
+	if in.Overlap != "" {
+		if err := s.composed(c, in.Overlap); err != nil {
+			return nil, err
+		}
+	}
 	out := &previewOutput{}
-	out.Body.Preview, out.Body.Freshness, err = s.Views.Preview(ctx, c.account, def.Definition)
+	out.Body.Preview, out.Body.Freshness, err = s.Views.Preview(ctx, c.account, def.Definition, in.Overlap)
 	out.Body.Text, out.Body.From, out.Body.Where = def.Text(), form.From, form.Where
 	out.Body.Warnings = append([]Warning{}, s.Views.Warnings(c.account, def.Definition)...)
 	return out, err

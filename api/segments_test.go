@@ -267,6 +267,28 @@ func TestPreview(t *testing.T) {
 	if got := b.ask("POST", "/v1/preview", b.read, `{"id":"base","text":"segment \"sub\""}`); got.problem() != "invalid" {
 		t.Errorf("a circle: %d %s", got.status, got.body)
 	}
+	if _, told := v["overlap"]; told {
+		t.Errorf("an overlap that nobody asked for: %s", got.body)
+	}
+}
+
+func TestOverlap(t *testing.T) {
+	b := newBench(t)
+	overlap := func(id string) answer { return b.ask("POST", "/v1/preview?overlap="+id, b.read, `{"text":"all contacts"}`) }
+	got := overlap("base")
+	if fmt.Sprint(got.json(t)["overlap"]) != "map[both:3 only_other:2 only_this:4 segment:base]" {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := overlap("nowhere"); got.problem() != "not-found" {
+		t.Errorf("there is no such segment: %d %s", got.status, got.body)
+	}
+	if _, told := overlap("").json(t)["overlap"]; told {
+		t.Error("an overlap with no segment")
+	}
+	b.views.composed = false
+	if got := overlap("base"); got.problem() != "not-composed" {
+		t.Errorf("it has no members yet: %d %s", got.status, got.body)
+	}
 }
 
 func TestFailures(t *testing.T) {

@@ -40,7 +40,9 @@ type Views interface {
 	// SMSReport counts what came of messages.
 	SMSReport(ctx context.Context, account string, q SMSQuery) (SMSReport, Freshness, error)
 
-	Preview(ctx context.Context, account string, def segment.Definition) (Preview, Freshness, error)
+	// Preview counts who is in a definition, and how many of a stored segment
+	// are too, if overlap names one.
+	Preview(ctx context.Context, account string, def segment.Definition, overlap string) (Preview, Freshness, error)
 
 	// Watch follows the sizes of some segments, or of all that there are and
 	// will be if none is named.

@@ -88,7 +88,7 @@ func history(ctx context.Context, n *node.Node, g *generate.Generator, out io.Wr
 	if err := fresh(ctx, n); err != nil {
 		return err
 	}
-	preview, _, err := n.View().Preview(ctx, account, segment.Definition{})
+	preview, _, err := n.View().Preview(ctx, account, segment.Definition{}, "")
 	if err != nil || preview.Size > 0 {
 		return err
 	}

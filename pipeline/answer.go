@@ -105,6 +105,16 @@ type Preview struct {
 	Funnel []Step   `json:"funnel" doc:"how many are left after each condition"`
 	Reach  Reach    `json:"reach"`
 	Sample []string `json:"sample" doc:"some members"`
+
+	Overlap *Overlap `json:"overlap,omitempty" doc:"with the segment that was asked for"`
+}
+
+// Overlap holds a definition against the members of a stored segment.
+type Overlap struct {
+	Segment   string `json:"segment"`
+	Both      int64  `json:"both" doc:"in both"`
+	OnlyThis  int64  `json:"only_this" doc:"in the definition only"`
+	OnlyOther int64  `json:"only_other" doc:"in the segment only"`
 }
 
 // Step is a line of a funnel.

@@ -330,6 +330,9 @@ func (c *counter) watch(k uint32, seg int32) {
 // covers tells whether the window has the day.
 func (c *counter) covers(day segment.Date) bool { return c.from <= day && day <= c.to }
 
+// takesEvents tells whether it takes more than to know who has an event on a day.
+func (c *counter) takesEvents() bool { return !c.key.days || c.messages != nil }
+
 // counts tells whether events of the message are counted.
 func (c *counter) counts(message uint32) bool {
 	return c.messages == nil || slices.Contains(c.messages, message)

@@ -147,7 +147,7 @@ func (w *fuzzWorld) ask() error {
 		w.view.Size(acme, id)
 		_, _, _ = w.view.Check(ctx, acme, id, []string{"c-0", "c-1", "nobody"})
 		_, _, _ = w.view.Stream(ctx, acme, segment.Origin{Kind: segment.Segment, Name: id}, StreamQuery{Slice: 1, Slices: 2}, func([]string, string) error { return nil })
-		if _, _, err := w.view.Preview(ctx, acme, w.config.Catalog.Account(acme).Segment(id).Definition); err != nil {
+		if _, _, err := w.view.Preview(ctx, acme, w.config.Catalog.Account(acme).Segment(id).Definition, ""); err != nil {
 			return err
 		}
 	}

@@ -232,12 +232,12 @@ func TestPreviewWhileADayLeaves(t *testing.T) {
 	w.now = yesterday // this process' clock is a little behind
 	def, err := segment.Parse(`all contacts where clicked message "m-1" at least 2 times`)
 	w.must(err)
-	if p, _, err := w.view.Preview(t.Context(), "keeps", def); err == nil && p.Size != 1 {
+	if p, _, err := w.view.Preview(t.Context(), "keeps", def, ""); err == nil && p.Size != 1 {
 		t.Errorf("%d have clicked twice, on the day before", p.Size)
 	}
 	w.now = w.local("2026-11-16 00:00")
 	w.must(w.view.replicas[0].follow(t.Context(), 0))
-	p, _, err := w.view.Preview(t.Context(), "keeps", def)
+	p, _, err := w.view.Preview(t.Context(), "keeps", def, "")
 	if w.must(err); p.Size != 0 {
 		t.Errorf("%d have clicked twice, on the day itself", p.Size)
 	}

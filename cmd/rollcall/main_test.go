@@ -82,8 +82,12 @@ func (f *fakeViews) Stream(_ context.Context, _ string, _ segment.Origin, q api.
 	return 3, api.Freshness{Fresh: q.Cursor != "stale"}, nil
 }
 
-func (f *fakeViews) Preview(context.Context, string, segment.Definition) (api.Preview, api.Freshness, error) {
-	return api.Preview{Size: 3, Funnel: []api.Step{{Condition: "opted in", Size: 3}}, Sample: []string{"c1"}}, api.Freshness{}, nil
+func (f *fakeViews) Preview(_ context.Context, _ string, _ segment.Definition, overlap string) (api.Preview, api.Freshness, error) {
+	p := api.Preview{Size: 3, Funnel: []api.Step{{Condition: "opted in", Size: 3}}, Sample: []string{"c1"}}
+	if overlap != "" {
+		p.Overlap = &pipeline.Overlap{Segment: overlap, Both: 1, OnlyThis: 2, OnlyOther: 5}
+	}
+	return p, api.Freshness{}, nil
 }
 
 func (f *fakeViews) Lists(string) []api.ListSize {
@@ -236,6 +240,8 @@ func TestSegments(t *testing.T) {
 	b.expect(`"text":"all contacts where opted out"`, "segment", "put", "j", `{"from":{"all_contacts":true},"where":{"opted_out":true}}`, "--json")
 	b.expect("3 members, 2 sendable\n", "segment", "size", "a")
 	b.expect("opted in", "segment", "preview", "all contacts where opted in")
+	b.expect("1 in segment a too, 2 only in this, 5 only in a\n", "segment", "preview", "all contacts", "--overlap", "a")
+	b.expectError(`no segment "none"`, "segment", "preview", "all contacts", "--overlap", "none")
 	b.expect("c1\nc 2\n\"c\\n3\"\n", "segment", "members", "a")
 	b.expect(`{"contact":"c\n3","cursor":"x"}`, "segment", "recipients", "a", "--slice", "1/1", "--json")
 	b.expectError("no list none was ever seen", "list", "recipients", "none")

@@ -140,49 +140,6 @@ func (c *segmentDeleteCmd) Run(s *session) error {
 	return call(s.with("If-Match", version(c.IfVersion)), "DELETE", segmentPath(c.ID), nil, nothing)
 }
 
-type segmentPreviewCmd struct {
-	Definition string `arg:"" help:"As in segment put."`
-}
-
-type previewAnswer struct {
-	Size   int64  `json:"size"`
-	Text   string `json:"text"`
-	Funnel []struct {
-		Condition string `json:"condition"`
-		Size      int64  `json:"size"`
-	} `json:"funnel"`
-	Reach struct {
-		Members    int64 `json:"members"`
-		ValidPhone int64 `json:"valid_phone"`
-		OptedIn    int64 `json:"opted_in"`
-		Sendable   int64 `json:"sendable"`
-	} `json:"reach"`
-	Sample   []string  `json:"sample"`
-	Warnings []warning `json:"warnings"`
-}
-
-func (c *segmentPreviewCmd) Run(s *session) error {
-	body, err := definitionBody(c.Definition)
-	if err != nil {
-		return err
-	}
-	return placed(c.Definition, call(s, "POST", "/v1/preview", body, func(p previewAnswer) { showPreview(s, p) }))
-}
-
-func showPreview(s *session, p previewAnswer) {
-	s.warn(p.Warnings)
-	s.printf("%s\n%d members, %d with a valid phone, %d opted in, %d sendable\n",
-		formatted(p.Text), p.Size, p.Reach.ValidPhone, p.Reach.OptedIn, p.Reach.Sendable)
-	t := newTable(s, "LEFT", "AFTER")
-	for _, step := range p.Funnel {
-		t.row(strconv.FormatInt(step.Size, 10), step.Condition)
-	}
-	t.Flush()
-	for _, contact := range p.Sample {
-		s.printf("such as %s\n", plain(contact))
-	}
-}
-
 // lineWidth is how wide a definition is printed.
 const lineWidth = 80
 
