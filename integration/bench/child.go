@@ -28,6 +28,7 @@ type task struct {
 	Publish     bool   // write membership changes to Kafka too
 	Profile     string // file for a CPU profile; empty: none
 	Seconds     int    // of each kind of latency
+	People      int    // of an audience
 }
 
 // outcome is what a child process says of it.
@@ -39,6 +40,8 @@ type outcome struct {
 	Outcomes [bitmaps.Outcomes]int64
 	Answers  map[string]string // by segment: how many members, and a hash over their ids
 	Latency  *latencies
+	Asking   *askingResult
+	Wrong    []string // answers that are not right
 }
 
 // The roles of child processes.
@@ -49,6 +52,8 @@ var roles = map[string]func(context.Context, *task) (*outcome, error){
 	"naive":     recompute,
 	"published": foldPublished,
 	"latency":   measureLatency,
+	"asking":    measureAsking,
+	"sizes":     measureSizes,
 }
 
 // childArg as first argument makes a child process of this program.

@@ -17,7 +17,10 @@ import (
 var segmentsText string
 
 // account is the one whose records most sections fold.
-const account = "bench"
+const (
+	account     = "bench"
+	accountZone = "America/New_York"
+)
 
 // namedSegment is a segment as segments.txt has it.
 type namedSegment struct {
@@ -126,7 +129,7 @@ func (d definitions) entries() ([]catalog.Entry, error) {
 		return nil, err
 	}
 	entries := []catalog.Entry{catalog.PutAccount{
-		Account: account, Timezone: "America/New_York", RetentionDays: retentionDays, DefaultRegion: "US",
+		Account: account, Timezone: accountZone, RetentionDays: retentionDays, DefaultRegion: "US",
 	}}
 	for _, s := range append(busy, idle...) {
 		entries = append(entries, catalog.PutSegment{Account: account, ID: s.id, Name: s.id, Definition: s.def})

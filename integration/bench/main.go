@@ -27,6 +27,7 @@ type options struct {
 	idle           int // segments that don't flip
 	live           int // records of each of the smaller runs
 	tiny           int // accounts
+	asked          int // contacts that questions are about
 	publish        bool
 	only           []string
 	out, profile   string
@@ -43,13 +44,14 @@ func parseOptions() options {
 	flag.IntVar(&o.idle, "idle", 1000, "segments that don't flip")
 	flag.IntVar(&o.live, "live", 100_000, "records of each of the smaller runs")
 	flag.IntVar(&o.tiny, "tiny", 100_000, "tiny accounts")
+	flag.IntVar(&o.asked, "asked", 1_000_000, "contacts that questions are about")
 	flag.BoolVar(&o.publish, "publish", false, "write membership changes to Kafka while the latency is measured")
 	flag.StringVar(&only, "only", "", "sections to run: "+strings.Join(sectionNames(), ", ")+"; default all")
 	flag.StringVar(&o.out, "out", "", "directory of results.json; default a new temporary one")
 	flag.StringVar(&o.profile, "profile", "", "directory of the CPU profiles; default that of results.json")
 	flag.Parse()
 	if *quick {
-		o.contacts, o.days, o.rounds, o.seconds, o.live, o.tiny = 4000, 10, 1, 4, 8000, 2000
+		o.contacts, o.days, o.rounds, o.seconds, o.live, o.tiny, o.asked = 4000, 10, 1, 4, 8000, 2000, 20_000
 	}
 	if only != "" {
 		o.only = strings.Split(only, ",")
@@ -84,6 +86,7 @@ var sections = []section{
 	{"idle", idlePairs},
 	{"latency", latency},
 	{"tiny", tinyAccounts},
+	{"asking", asking},
 }
 
 func sectionNames() []string {

@@ -28,6 +28,7 @@ type results struct {
 	Idle    []idleResult
 	Latency *latencyResult
 	Tiny    *tinyResult
+	Asking  *askingResult
 	Aims    []aim
 	Wrong   []string // answers that were not right
 }
