@@ -44,7 +44,7 @@ func (s *Server) check(ctx context.Context, c caller, in *checkInput) (*checkOut
 	if err := checkContacts(in.Body.Contacts); err != nil {
 		return nil, err
 	}
-	if err := s.answerable(c, in.ID, in.Stale); err != nil {
+	if err := s.composed(c, in.ID); err != nil {
 		return nil, err
 	}
 	results, freshness, err := s.Views.Check(ctx, c.account, in.ID, in.Body.Contacts)

@@ -274,7 +274,9 @@ func TestPreview(t *testing.T) {
 
 func TestOverlap(t *testing.T) {
 	b := newBench(t)
-	overlap := func(id string) answer { return b.ask("POST", "/v1/preview?overlap="+id, b.read, `{"text":"all contacts"}`) }
+	overlap := func(id string) answer {
+		return b.ask("POST", "/v1/preview?overlap="+id, b.read, `{"text":"all contacts"}`)
+	}
 	got := overlap("base")
 	if fmt.Sprint(got.json(t)["overlap"]) != "map[both:3 only_other:2 only_this:4 segment:base]" {
 		t.Errorf("%d %s", got.status, got.body)

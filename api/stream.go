@@ -92,14 +92,15 @@ func parseSlice(slice string) (n, of int, err error) {
 // at together are written together, and at once: a line that waits here would be
 // of somebody who may have opted out meanwhile.
 type lines struct {
-	server *Server
-	caller caller
-	stale  staleness
-	w      http.ResponseWriter
-	out    io.Writer    // nil: nothing is written yet
-	buffer bytes.Buffer // the lines that are written next
-	cursor string       // after the last contact
-	looked time.Time    // when freshness was last asked for
+	server  *Server
+	caller  caller
+	stale   staleness
+	w       http.ResponseWriter
+	out     io.Writer     // nil: nothing is written yet
+	buffer  bytes.Buffer  // the lines that are written next
+	encoder *json.Encoder // into buffer
+	cursor  string        // after the last contact
+	looked  time.Time     // when freshness was last asked for
 }
 
 type contactLine struct {
@@ -160,9 +161,11 @@ func (l *lines) look() error {
 }
 
 func (l *lines) line(v any) error {
-	e := json.NewEncoder(&l.buffer)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if l.encoder == nil {
+		l.encoder = json.NewEncoder(&l.buffer)
+		l.encoder.SetEscapeHTML(false)
+	}
+	return l.encoder.Encode(v)
 }
 
 // write hands the lines to the connection.

@@ -52,7 +52,9 @@ func naivePreview(a naive.Account, id, other string, want *naive.Result) Preview
 	if !ok && def.Where != nil {
 		conditions = segment.All{def.Where}
 	}
-	size := func(more ...segment.Condition) int64 { return int64(len(matching(append(slices.Clone(conditions), more...)...))) }
+	size := func(more ...segment.Condition) int64 {
+		return int64(len(matching(append(slices.Clone(conditions), more...)...)))
+	}
 	p := Preview{Size: size(), Reach: Reach{
 		Members: size(), ValidPhone: size(segment.ValidPhone{}), OptedIn: size(segment.OptedIn{}), Sendable: int64(len(want.Sendable(a.ID, id))),
 	}}

@@ -21,6 +21,18 @@ const endsEvery = 500 * time.Millisecond
 type endsLog struct {
 	mu    sync.Mutex
 	known []ends // oldest first
+	added int    // ever
+	read  readTo // as it was found out last
+}
+
+// readTo is up to when everything has been read, or what is missing. It is the same
+// as long as nothing of what it is of has changed.
+type readTo struct {
+	position    string
+	definitions int64
+	added       int
+	asOf        time.Time // zero: not yet
+	missing     []string
 }
 
 // ends is where partitions ended at a moment.
@@ -110,15 +122,15 @@ func (v *View) losses(newest []ends) []bitmaps.Loss {
 func (l *endsLog) add(e ends) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.known = append(l.known, e)
+	l.known, l.added = append(l.known, e), l.added+1
 	if len(l.known) > keptEnds {
 		l.known = slices.Delete(l.known, 0, len(l.known)-keptEnds)
 	}
 }
 
 // newest returns what is remembered, newest first, having noted with readUpTo
-// which of it has been read.
-func (l *endsLog) newest(readUpTo func(*ends) bool, now time.Time) []ends {
+// which of it has been read, and how much was added ever.
+func (l *endsLog) newest(readUpTo func(*ends) bool, now time.Time) (known []ends, added int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.known {
@@ -126,9 +138,9 @@ func (l *endsLog) newest(readUpTo func(*ends) bool, now time.Time) []ends {
 			e.read = now
 		}
 	}
-	out := slices.Clone(l.known)
-	slices.Reverse(out)
-	return out
+	known = slices.Clone(l.known)
+	slices.Reverse(known)
+	return known, l.added
 }
 
 // Freshness says since when everything in Kafka is in the state, and on which
@@ -139,23 +151,8 @@ func (l *endsLog) newest(readUpTo func(*ends) bool, now time.Time) []ends {
 // once the producers' partitions were read up to their ends at that moment, and
 // the inbox up to its end at some moment after that.
 func (v *View) Freshness(account string) Freshness {
-	f := Freshness{Position: v.position()}
-	known := v.ends.newest(v.readUpTo, v.Now())
-	var inbox time.Time // up to then the inbox has been read
-	for i := range known {
-		e := &known[i]
-		if inbox.IsZero() && len(v.behind(e, inboxOnly)) == 0 {
-			inbox = e.at
-		}
-		// A replica whose Redis went back to an older state has to read on again.
-		if !e.read.IsZero() && !inbox.IsZero() && !inbox.Before(e.read) && v.readUpTo(e) {
-			f.AsOf = e.at
-			break
-		}
-		if i == 0 {
-			f.Missing = append(v.behind(e, sourcesOnly), v.behind(e, inboxOnly)...)
-		}
-	}
+	read, known := v.readTo()
+	f := Freshness{Position: read.position, AsOf: read.asOf, Missing: slices.Clone(read.missing)}
 	losses := v.losses(known)
 	switch age := v.Now().Sub(f.AsOf); {
 	case len(losses) > 0:
@@ -177,6 +174,58 @@ func (v *View) Freshness(account string) Freshness {
 	}
 	f.Fresh = len(f.Missing) == 0
 	return f
+}
+
+// readTo finds out up to when everything has been read, unless it is known. With it
+// comes where the log ended last, if anything is known of that.
+func (v *View) readTo() (readTo, []ends) {
+	r := readTo{position: v.position(), definitions: v.Catalog.Offset()}
+	if known, newest, ok := v.ends.same(r); ok {
+		return known, newest
+	}
+	known, added := v.ends.newest(v.readUpTo, v.Now())
+	r.added = added
+	r.asOf, r.missing = v.lookBack(known)
+	if v.position() == r.position && v.Catalog.Offset() == r.definitions { // else it is of something later
+		v.ends.keep(r)
+	}
+	return r, known[:min(1, len(known))]
+}
+
+// lookBack looks for the latest ends that everything has been read up to.
+func (v *View) lookBack(known []ends) (asOf time.Time, missing []string) {
+	var inbox time.Time // up to then the inbox has been read
+	for i := range known {
+		e := &known[i]
+		if inbox.IsZero() && len(v.behind(e, inboxOnly)) == 0 {
+			inbox = e.at
+		}
+		// A replica whose Redis went back to an older state has to read on again.
+		if !e.read.IsZero() && !inbox.IsZero() && !inbox.Before(e.read) && v.readUpTo(e) {
+			return e.at, missing
+		}
+		if i == 0 {
+			missing = append(v.behind(e, sourcesOnly), v.behind(e, inboxOnly)...)
+		}
+	}
+	return asOf, missing
+}
+
+// same returns what was found out of just this, and where the log ended last.
+func (l *endsLog) same(r readTo) (known readTo, newest []ends, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known = l.read
+	if l.added == 0 || known.position != r.position || known.definitions != r.definitions || known.added != l.added {
+		return known, nil, false
+	}
+	return known, slices.Clone(l.known[len(l.known)-1:]), true
+}
+
+func (l *endsLog) keep(r readTo) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.read = r
 }
 
 // readUpTo tells whether the producers' partitions have been read up to their ends.
@@ -259,7 +308,7 @@ func (v *View) position() string {
 func (v *View) Status(account string) Status {
 	s := Status{Freshness: v.Freshness(account), Outcomes: map[string]int64{}, DeadLetters: map[string]int64{}, Ignored: map[string]int64{}}
 	var newest ends
-	known := v.ends.newest(func(*ends) bool { return false }, v.Now())
+	known, _ := v.ends.newest(func(*ends) bool { return false }, v.Now())
 	if len(known) > 0 {
 		newest = known[0]
 	}

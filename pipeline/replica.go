@@ -32,6 +32,7 @@ type replica struct {
 	checkpoint bitmaps.Checkpoint
 	next       map[consumers.TopicPartition]int64 // checkpoint.Offsets, to look up
 	followers  map[*followed]bool
+	sizes      sizeCache
 }
 
 func newReplica(store *bitmaps.Store, c *catalog.Catalog, partition int32, changed func([]string)) *replica {
@@ -122,6 +123,7 @@ func (r *replica) load(ctx context.Context) error {
 	s.leaving = r.leaving
 	r.mu.Lock()
 	r.state, r.nonce, r.trouble = s, at.Nonce, ""
+	r.sizes.forget() // what was seen before may have been applied in part
 	r.seen(at.Checkpoint, nil)
 	r.mu.Unlock()
 	r.changed(nil)

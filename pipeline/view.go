@@ -78,26 +78,6 @@ func (v *View) today(account *catalog.Account) segment.Date {
 	return segment.DateOf(v.Now().In(account.Zone))
 }
 
-// Check answers for each contact, in their order.
-func (v *View) Check(_ context.Context, account, seg string, contacts []string) ([]Membership, Freshness, error) {
-	def := v.Catalog.Account(account)
-	if !v.composed(def, seg) {
-		return nil, v.Freshness(account), ErrNotComposed
-	}
-	day := v.today(def)
-	answers := make([]Membership, len(contacts))
-	sameDay := true
-	for i, contact := range contacts {
-		r := v.replicaOf(account, contact)
-		r.mu.RLock()
-		a := r.state.accounts[account]
-		answers[i] = a.membership(seg, contact)
-		sameDay = sameDay && a.isOn(day)
-		r.mu.RUnlock()
-	}
-	return answers, v.sameDay(account, day, sameDay), nil
-}
-
 // composed tells whether every partition has composed the segment as defined.
 func (v *View) composed(def *catalog.Account, seg string) bool {
 	if def == nil || def.Segment(seg) == nil {
@@ -125,33 +105,6 @@ func (v *View) ofDay(f Freshness, account string, day segment.Date, all bool) Fr
 		f.Fresh, f.Missing = false, append(f.Missing, "the account's day has just begun")
 	}
 	return f
-}
-
-// membership is the answer about one contact; a may be nil.
-func (a *account) membership(seg, contact string) Membership {
-	m := Membership{Contact: contact, Blocked: []string{}}
-	var known facts
-	if a != nil {
-		if number, ok := a.contacts.byName[contact]; ok {
-			p, n := a.at(number)
-			slot, defined := a.slots[seg]
-			m.Member, known = defined && p.members.has(slot, n), p.contacts[n].facts
-		}
-	}
-	if !m.Member {
-		m.Blocked = append(m.Blocked, "not_member")
-	}
-	if !known.has(validPhone) {
-		m.Blocked = append(m.Blocked, "invalid_phone")
-	}
-	switch {
-	case known.has(optedOut):
-		m.Blocked = append(m.Blocked, "opted_out")
-	case !known.has(optedIn):
-		m.Blocked = append(m.Blocked, "not_opted_in")
-	}
-	m.Sendable = len(m.Blocked) == 0
-	return m
 }
 
 // isOn tells whether all that is known of the account is of that day.
@@ -198,9 +151,9 @@ func (r *replica) addSize(s *Size, account, seg string) {
 	if !ok {
 		return
 	}
-	members, sendable := a.countMembers(slot)
-	s.Members += members
-	s.Sendable += sendable
+	n := r.sizes.count(stateName{r.nonce, r.state.seq}, a, slot)
+	s.Members += n.members
+	s.Sendable += n.sendable
 	s.Entered += int64(a.totals[slot].Entered)
 	s.Exited += int64(a.totals[slot].Exited)
 }

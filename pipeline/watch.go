@@ -15,6 +15,7 @@ type watch struct {
 	signal   chan struct{}
 	told     map[string]Size
 	began    bool
+	looked   time.Time // last
 }
 
 // watchPause is the shortest time between two looks at the sizes: changes that
@@ -77,7 +78,7 @@ func (w *watch) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		w.notifyAgain()
 		return ctx.Err()
-	case <-time.After(watchPause):
+	case <-time.After(time.Until(w.looked.Add(watchPause))):
 		return nil
 	}
 }
@@ -91,6 +92,7 @@ func (w *watch) notifyAgain() {
 
 // look is every segment whose size is not what was told last.
 func (w *watch) look() (changes []SegmentSize) {
+	w.looked = time.Now()
 	position := w.view.position()
 	now := map[string]Size{}
 	if def := w.view.Catalog.Account(w.account); def != nil {

@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"runtime/pprof"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,6 +36,7 @@ const (
 	askers       = 4 // at once
 	askedSegment = "reachable"
 	batches      = 16 // different ones of a size
+	turns        = 20 // of each way of asking
 	bitsKey      = "bench-bits"
 )
 
@@ -42,7 +47,8 @@ type batch struct {
 	members int64 // the right answer
 }
 
-// checks measures batches of three sizes, by turns with what they are held against.
+// checks measures batches of three sizes, by short turns with what they are held
+// against, so that whatever else the machine does disturbs all alike.
 func (a *asker) checks(ctx context.Context, res *askingResult) error {
 	if err := a.redis.Set(ctx, bitsKey, a.bits(), 0).Err(); err != nil {
 		return err
@@ -50,18 +56,42 @@ func (a *asker) checks(ctx context.Context, res *askingResult) error {
 	for _, size := range []int{1, 100, 10_000} {
 		all := a.batches(min(size, a.task.People))
 		c := checkResult{Batch: len(all[0].people)}
-		for _, way := range []struct {
-			into *paceOf
-			ask  func(context.Context, batch, *[]byte) error
-		}{{&c.Empty, a.askNothing}, {&c.Check, a.check}, {&c.Bits, a.getBits}} {
-			var err error
-			if *way.into, err = a.pace(ctx, all, way.ask); err != nil {
-				return err
+		err := a.profiled(size == 100, func() error {
+			for range turns {
+				for _, way := range []struct {
+					of  *paceOf
+					ask func(context.Context, batch, *[]byte) error
+				}{{&c.Empty, a.askNothing}, {&c.Check, a.check}, {&c.Bits, a.getBits}} {
+					if err := a.pace(ctx, all, way.ask, way.of); err != nil {
+						return err
+					}
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		res.Checks = append(res.Checks, c)
 	}
 	return a.redis.Del(ctx, bitsKey).Err()
+}
+
+// profiled takes a CPU profile if it is the one to be shown.
+func (a *asker) profiled(shown bool, do func() error) error {
+	if !shown {
+		return do()
+	}
+	file, err := os.Create(a.task.Profile)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return err
+	}
+	err = do()
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
 }
 
 // bits has a bit for everybody who is reachable, first people in the highest of a byte.
@@ -93,12 +123,12 @@ func (a *asker) batches(size int) (all []batch) {
 	return all
 }
 
-// pace asks as fast as several get answers, for a while.
-func (a *asker) pace(ctx context.Context, all []batch, ask func(context.Context, batch, *[]byte) error) (paceOf, error) {
+// pace asks as fast as several get answers, for a turn.
+func (a *asker) pace(ctx context.Context, all []batch, ask func(context.Context, batch, *[]byte) error, of *paceOf) error {
 	g, ctx := errgroup.WithContext(ctx)
+	var requests atomic.Int64
 	began := time.Now()
-	until := began.Add(time.Duration(a.task.Seconds) * time.Second / 4)
-	var counts [askers]int64
+	until := began.Add(time.Duration(a.task.Seconds) * time.Second / 4 / turns)
 	for i := range askers {
 		g.Go(func() error {
 			var answer []byte
@@ -106,17 +136,15 @@ func (a *asker) pace(ctx context.Context, all []batch, ask func(context.Context,
 				if err := ask(ctx, all[n%len(all)], &answer); err != nil {
 					return err
 				}
-				counts[i]++
+				requests.Add(1)
 			}
 			return nil
 		})
 	}
 	err := g.Wait()
-	p := paceOf{Seconds: time.Since(began).Seconds()}
-	for _, n := range counts {
-		p.Requests += n
-	}
-	return p, err
+	of.Requests += requests.Load()
+	of.Seconds += time.Since(began).Seconds()
+	return err
 }
 
 func (a *asker) askNothing(ctx context.Context, b batch, answer *[]byte) error {

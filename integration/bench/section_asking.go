@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 )
 
 // askingResult is what questions cost.
@@ -30,7 +31,7 @@ func asking(ctx context.Context, b *bench) error {
 		return err
 	}
 	t := b.task("asking", r, at)
-	t.People, t.Seconds, t.Profile = b.asked, b.seconds, b.profile
+	t.People, t.Seconds, t.Profile = b.asked, b.seconds, filepath.Join(b.profile, "asking.pprof")
 	o, err := spawn(ctx, t, nil)
 	if err != nil {
 		return err
@@ -47,6 +48,7 @@ func asking(ctx context.Context, b *bench) error {
 		b.wrong("%s", wrong)
 	}
 	res.print(b)
+	b.page.printf("Where the time of this process goes while checks of 100 take turns with the others, that of who asks included:\n%s\n", topFunctions(ctx, t.Profile))
 	return r.stopEarly(b)
 }
 
