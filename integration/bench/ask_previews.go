@@ -8,11 +8,13 @@ import (
 	"time"
 )
 
-// previewResult is how long a preview takes over HTTP, one at a time.
+// previewResult is how long a preview takes over HTTP, one at a time, by turns
+// with a request to a handler that only reads it.
 type previewResult struct {
-	Kind, Text string
-	Events     bool // that it has to read
-	Took       spread
+	Kind, Text  string
+	Events      bool // that it has to read
+	Took, Empty spread
+	CPU         float64 // ms of this process, for both together
 }
 
 // previewed are definitions, and who is in them.
@@ -44,20 +46,25 @@ var previewed = []struct {
 // previews asks for each definition for some seconds, or a few times.
 func (a *asker) previews(ctx context.Context, res *askingResult) error {
 	for _, def := range previewed {
-		var took []time.Duration
-		began := time.Now()
+		var took, empty []time.Duration
+		want := howMany(a.task.People, def.of)
+		began, used := time.Now(), cpuTime()
 		for n := 0; n < 5 || n < 2000 && time.Since(began) < time.Duration(a.task.Seconds)*time.Second/4; n++ {
 			asked := time.Now()
-			if err := a.preview(ctx, def.kind, def.text, howMany(a.task.People, def.of)); err != nil {
+			if err := a.preview(ctx, def.kind, def.text, want); err != nil {
 				return err
 			}
-			took = append(took, time.Since(asked))
+			answered := time.Now()
+			if err := a.send(ctx, "POST", "/empty", strings.NewReader(def.text), new([]byte)); err != nil {
+				return err
+			}
+			took, empty = append(took, answered.Sub(asked)), append(empty, time.Since(answered))
 		}
 		text := def.text
 		if def.events {
 			text = "* " + text
 		}
-		res.Previews = append(res.Previews, previewResult{def.kind, text, def.events, spreadOf(took)})
+		res.Previews = append(res.Previews, previewResult{def.kind, text, def.events, spreadOf(took), spreadOf(empty), millis(cpuTime()-used) / float64(len(took))})
 	}
 	return nil
 }

@@ -85,14 +85,14 @@ func (res *askingResult) print(b *bench) {
 	l := res.Lists
 	b.page.printf("recipients: %.0f/s, %.1f MB/s; %.2f x the time of a handler that writes as many bytes in as many flushes\n\n",
 		l.perSecond(), l.megabytes(), l.Took/l.Empty)
-	b.page.printf("%-104s %7s %9s %9s %9s\n", "previews", "asked", "p50 ms", "p99 ms", "most ms")
+	b.page.printf("%-104s %7s %9s %9s %9s %10s %10s\n", "previews", "asked", "p50 ms", "p99 ms", "CPU ms", "empty p50", "empty p99")
 	for _, p := range res.Previews {
-		b.page.printf("%-104s %7d %9.2f %9.2f %9.2f\n", p.Text, p.Took.Samples, p.Took.P50, p.Took.P99, p.Took.Most)
+		b.page.printf("%-104s %7d %9.2f %9.2f %9.2f %10.2f %10.2f\n", p.Text, p.Took.Samples, p.Took.P50, p.Took.P99, p.CPU, p.Empty.P50, p.Empty.P99)
 		if !p.Events {
 			b.aim(p.Took.P99 < 20, "preview p99, "+p.Kind, "< 20 ms", fmt.Sprintf("%.1f ms", p.Took.P99))
 		}
 	}
-	b.page.printf("Those with * read the events that they count from Redis.\n\n")
+	b.page.printf("Those with * read the events that they count from Redis. Empty is a request to a handler that only reads it, by turns.\n\n")
 	v := res.View
 	b.page.printf("local view of %d recipients: Contains %.0f ns (%.2f x a plain map), %.0f B of heap (map %.0f) a contact, %.2f B a contact of each further segment\n\n",
 		v.Recipients, v.Contains, v.Contains/v.Map, v.Bytes, v.MapBytes, v.Further)
