@@ -36,7 +36,8 @@ func (r *replica) explain(ctx context.Context, def *catalog.Account, seg *catalo
 		return Explanation{}, false, ErrNotComposed
 	}
 	a := r.state.accounts[def.ID]
-	is := a.membership(seg.ID, contact)
+	slot, defined := a.slotOf(seg.ID)
+	is := a.membership(slot, defined, contact)
 	x := r.explainer(ctx, def, contact, day)
 	origin, where, when := x.definition(seg.Definition)
 	if x.err == nil && when.holds != is.Member {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 
 	"rollcall/consumers"
 )
@@ -22,8 +23,9 @@ func (v *View) Check(_ context.Context, account, seg string, contacts []string) 
 		r := v.replicas[p]
 		r.mu.RLock()
 		a := r.state.accounts[account]
+		slot, defined := a.slotOf(seg)
 		for _, i := range places {
-			answers[i] = a.membership(seg, contacts[i])
+			answers[i] = a.membership(slot, defined, contacts[i])
 		}
 		sameDay = sameDay && a.isOn(day)
 		r.mu.RUnlock()
@@ -43,24 +45,34 @@ func (v *View) byPartition(account string, contacts []string) [][]int32 {
 	return places
 }
 
-// membership is the answer about one contact; a may be nil.
-func (a *account) membership(seg, contact string) Membership {
+// membership is the answer about one contact; slot is the segment's, if it is
+// defined. a may be nil.
+func (a *account) membership(slot int, defined bool, contact string) Membership {
 	m := Membership{Contact: contact}
 	var known facts
 	if a != nil {
 		if number, ok := a.contacts.byName[contact]; ok {
 			p, n := a.at(number)
-			slot, defined := a.slots[seg]
 			m.Member, known = defined && p.members.has(slot, n), p.contacts[n].facts
 		}
 	}
-	m.Blocked = blocked(m.Member, known)
+	m.Blocked = blocked[bit(m.Member)][known]
 	m.Sendable = len(m.Blocked) == 0
 	return m
 }
 
-// blocked is why a contact is not sendable; it is not nil.
-func blocked(member bool, known facts) []string {
+// blocked is why a contact is not sendable: by whether it is a member, and by
+// what is known of it. The lists are everybody's, and not nil.
+var blocked = func() (reasons [2][256][]string) {
+	for member := range reasons {
+		for known := range reasons[member] {
+			reasons[member][known] = slices.Clip(whyBlocked(member == 1, facts(known)))
+		}
+	}
+	return reasons
+}()
+
+func whyBlocked(member bool, known facts) []string {
 	reasons := []string{}
 	if !member {
 		reasons = append(reasons, "not_member")
