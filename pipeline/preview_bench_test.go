@@ -26,7 +26,7 @@ var previewTexts = []struct{ kind, text string }{
 // BenchmarkPreview counts among a million contacts in 8 partitions. It reports
 // the median and the 99th percentile in milliseconds.
 func BenchmarkPreview(b *testing.B) {
-	v := benchView(b, 8, 125_000)
+	v := previewView(b, 8, 125_000)
 	for _, p := range previewTexts {
 		def, err := segment.Parse(p.text)
 		if err != nil {
@@ -49,8 +49,8 @@ func BenchmarkPreview(b *testing.B) {
 	}
 }
 
-// benchView knows an account with contacts in each partition, made up.
-func benchView(b *testing.B, partitions int32, contacts int) *View {
+// previewView knows an account with contacts in each partition, made up.
+func previewView(b *testing.B, partitions int32, contacts int) *View {
 	c := catalog.New()
 	defs := catalog.NewLog(c, newMemoryLog())
 	ctx, cancel := context.WithCancel(context.Background())

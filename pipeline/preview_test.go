@@ -47,7 +47,7 @@ func TestPreviewWhileTheStateMoves(t *testing.T) {
 				p, err := w.previewOf(`all contacts where clicked message "m-1" at least 3 times in last 10 days and not failed at least 1 times in last 5 days`, "")
 				w.must(err)
 				if !moved {
-					if operation < 4 {
+					if operation < 3 {
 						t.Errorf("it took %d operations only", operation-1)
 					}
 					return

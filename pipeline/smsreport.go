@@ -103,7 +103,7 @@ func (v *View) reportOnce(ctx context.Context, def *catalog.Account, q *SMSQuery
 	day, states := v.today(def), v.states()
 	f := v.Freshness(def.ID) // what was written before as_of is read afterwards
 	tallies, err := v.tallySMS(ctx, def, q, day, states)
-	if err == nil && v.edited(def, q.Segment) {
+	if err == nil && v.edited(def.ID, def.Segment(q.Segment)) {
 		err = ErrNotComposed // some by one definition, and some by another
 	}
 	if err != nil {
@@ -111,13 +111,6 @@ func (v *View) reportOnce(ctx context.Context, def *catalog.Account, q *SMSQuery
 	}
 	report, sameDay := q.report(tallies)
 	return report, v.stillFresh(v.ofDay(f, def.ID, day, sameDay)), nil
-}
-
-// edited tells whether a segment is defined otherwise than it was.
-func (v *View) edited(def *catalog.Account, seg string) bool {
-	of := segment.Origin{Kind: segment.Segment, Name: seg}
-	now := v.Catalog.Account(def.ID)
-	return seg != "" && (now == nil || versionOf(now, of) != versionOf(def, of))
 }
 
 // states are those of the replicas now.

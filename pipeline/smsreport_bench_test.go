@@ -23,7 +23,7 @@ func BenchmarkSMSReport(b *testing.B) {
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	client := redis.NewClient(&redis.Options{Addr: servers.Redis(b), MaxRetries: -1})
 	b.Cleanup(func() { _ = client.Close() })
-	v, task := benchView(b, client, now)
+	v, task := reportView(b, client, now)
 	g, err := generate.New(generate.Config{Account: "demo", Contacts: 200_000, Days: 30, Now: now, Seed: 1})
 	if err != nil {
 		b.Fatal(err)
@@ -69,7 +69,7 @@ func BenchmarkSMSReport(b *testing.B) {
 	}
 }
 
-func benchView(b *testing.B, client redis.UniversalClient, now time.Time) (*View, *Task) {
+func reportView(b *testing.B, client redis.UniversalClient, now time.Time) (*View, *Task) {
 	log, c := newMemoryLog(), catalog.New()
 	defs := catalog.NewLog(c, log)
 	ctx, cancel := context.WithCancel(context.Background())
