@@ -92,6 +92,9 @@ func (s *Store) partKeys(partition int32) []string {
 
 // Drop deletes all that there is of a partition, whoever writes it.
 func (s *Store) Drop(ctx context.Context, partition int32) error {
+	if s.redis == nil {
+		return nil
+	}
 	accounts, err := s.Accounts(ctx, partition)
 	if err != nil {
 		return err
