@@ -1,9 +1,10 @@
 package pipeline
 
 import (
+	"bytes"
 	"runtime/debug"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -53,28 +54,16 @@ func (c country) String() string { return countryCodes[c] }
 // in which country. The number itself goes no further. It is not safe for
 // concurrent use.
 type phones struct {
-	// The country of plain numbers by area code and exchange, as the library said
-	// of the first. Only the US and Canada: there, and not in all of +1, the last
-	// four digits make no difference to it.
-	exchanges map[uint64]country
+	dialled map[string]*dialling // by region; nil: left to the library
+	calling map[int]*callingCode // likewise
+	digits  []byte               // scratch
 }
 
-const lineDigits = 10_000
-
 func (p *phones) facts(phone, region string) (valid bool, in country) {
-	if number := parseNANP(phone, region); number != nil {
-		exchange := number.GetNationalNumber() / lineDigits
-		if in, known := p.exchanges[exchange]; known {
-			return true, in
+	if digits, international := p.plain(phone); digits != nil {
+		if answer, sure := p.short(digits, international, region); sure {
+			return answer.valid, answer.in
 		}
-		valid, in = judge(number)
-		if code := in.String(); valid && (code == "US" || code == "CA") {
-			if p.exchanges == nil {
-				p.exchanges = map[uint64]country{}
-			}
-			p.exchanges[exchange] = in
-		}
-		return valid, in
 	}
 	number, err := phonenumbers.Parse(phone, region)
 	if err != nil {
@@ -92,50 +81,121 @@ func judge(number *phonenumbers.PhoneNumber) (valid bool, in country) {
 	return true, countryByCode[code]
 }
 
-const nanpDigits = 10
+const (
+	fewestDigits = 3 // of which the library takes punctuation as such
+	mostDigits   = longestCalling + longestNational
+	longestPlain = 60 // bytes
+)
 
-// parseNANP reads the plain ways to write a number of the North American
-// Numbering Plan - 2125550123, 212-555-0123, (212) 555-0123, +1 and any of them
-// - where the library's general parser would find the same. It is nil where
-// that is not sure.
-func parseNANP(phone, region string) *phonenumbers.PhoneNumber {
-	rest, international := strings.CutPrefix(phone, "+1")
-	if !international && !isNANP[region] {
-		return nil
+// plain is the digits of a phone of nothing but digits and plain punctuation,
+// after a plus or not; nil if it has anything else. It is valid until the next call.
+func (p *phones) plain(phone string) (digits []byte, international bool) {
+	if len(phone) > longestPlain {
+		return nil, false
 	}
-	if international {
-		rest = strings.TrimPrefix(strings.TrimPrefix(rest, " "), "-")
-	}
-	if len(rest) > 5 && rest[0] == '(' && rest[4] == ')' {
-		rest = rest[1:4] + "-" + strings.TrimPrefix(rest[5:], " ")
-	}
-	national, digits, separated := uint64(0), 0, true
-	for _, c := range []byte(rest) {
+	digits = p.digits[:0]
+	for _, c := range []byte(phone) {
 		switch {
 		case c >= '0' && c <= '9':
-			if digits == 0 && c < '2' {
-				return nil // a prefix, perhaps
-			}
-			national, digits, separated = national*10+uint64(c-'0'), digits+1, false
-		case (c == ' ' || c == '-' || c == '.') && !separated:
-			separated = true
-		default:
-			return nil
+			digits = append(digits, c)
+		case c == '+' && len(digits) == 0 && !international:
+			international = true
+		case c != ' ' && c != '-' && c != '.' && c != '(' && c != ')' && c != '/':
+			return nil, false
 		}
 	}
-	if digits != nanpDigits || separated {
-		return nil
+	p.digits = digits
+	if len(digits) < fewestDigits || len(digits) > mostDigits {
+		return nil, false
 	}
-	one := int32(1)
-	return &phonenumbers.PhoneNumber{CountryCode: &one, NationalNumber: &national}
+	return digits, international
 }
 
-var isNANP = func() map[string]bool {
-	regions := map[string]bool{}
-	for _, code := range countryCodes {
-		if code != "" && phonenumbers.GetCountryCodeForRegion(code) == 1 {
-			regions[code] = true
+// short is the short way from digits to what the library makes of them: its
+// steps, by its metadata. It is not sure in rare cases.
+func (p *phones) short(digits []byte, international bool, region string) (answer phoneAnswer, sure bool) {
+	if _, is := countryByCode[region]; !international && (!is || region == "") {
+		return phoneAnswer{}, true // there is nothing to tell the country by
+	}
+	national, calling, d := p.split(digits, international, region)
+	if d == nil {
+		return phoneAnswer{}, false
+	}
+	stripped, sure := d.withoutPrefix(national)
+	if !sure {
+		return phoneAnswer{}, false
+	}
+	if d.lengths.allow(len(stripped)) {
+		national = stripped
+	}
+	c := p.callingCode(calling)
+	if c == nil || len(national) < shortestNational || len(national) > longestNational {
+		return phoneAnswer{}, false
+	}
+	return c.judge(national), true
+}
+
+// split tells a number's calling code from the rest, and how that is dialled;
+// d is nil where that is left to the library.
+func (p *phones) split(digits []byte, international bool, region string) (national []byte, calling int, d *dialling) {
+	if international {
+		return p.splitCalling(digits)
+	}
+	if d = p.dialling(region, 0); d == nil || d.matches(digits, d.idd) {
+		return nil, 0, nil
+	}
+	calling, _ = strconv.Atoi(string(d.calling))
+	rest, has := bytes.CutPrefix(digits, d.calling)
+	if !has {
+		return digits, calling, d
+	}
+	stripped, sure := d.withoutPrefix(rest)
+	switch {
+	case !sure:
+		return nil, 0, nil
+	case !d.matches(digits, d.general) && d.matches(stripped, d.general), d.lengths.tooLong(len(digits)):
+		if len(stripped) < shortestNational {
+			return nil, 0, nil
+		}
+		return stripped, calling, p.dialling(d.main, calling)
+	}
+	return digits, calling, d
+}
+
+// splitCalling finds the calling code that digits begin with.
+func (p *phones) splitCalling(digits []byte) (national []byte, calling int, d *dialling) {
+	for n := 1; n <= longestCalling && n < len(digits) && digits[0] != '0'; n++ {
+		calling = calling*10 + int(digits[n-1]-'0')
+		if regions := phonenumbers.GetRegionCodesForCountryCode(calling); len(regions) > 0 {
+			return digits[n:], calling, p.dialling(regions[0], calling)
 		}
 	}
-	return regions
-}()
+	return nil, 0, nil
+}
+
+// dialling is how a region's numbers are dialled; nil: left to the library.
+func (p *phones) dialling(region string, calling int) *dialling {
+	key := metadataKey(region, calling)
+	d, known := p.dialled[key]
+	if !known {
+		d, _ = newDialling(region, calling) // nil with an error
+		if p.dialled == nil {
+			p.dialled = map[string]*dialling{}
+		}
+		p.dialled[key] = d
+	}
+	return d
+}
+
+// callingCode is what numbers of a calling code look like; nil: left to the library.
+func (p *phones) callingCode(calling int) *callingCode {
+	c, known := p.calling[calling]
+	if !known {
+		c, _ = newCallingCode(calling) // nil with an error
+		if p.calling == nil {
+			p.calling = map[int]*callingCode{}
+		}
+		p.calling[calling] = c
+	}
+	return c
+}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/nyaruka/phonenumbers"
@@ -37,7 +38,7 @@ func TestPhoneFactsAgreeWithTheLibrary(t *testing.T) {
 		phone := nanpFormats[rng.IntN(len(nanpFormats))](area, exchange, line)
 		region := regions[rng.IntN(5)]
 		checkPhone(t, &p, phone, region)
-		if parseNANP(phone, region) != nil {
+		if isShort(&p, phone, region) {
 			plain++
 		}
 	}
@@ -64,14 +65,71 @@ func format(f string) func(area, exchange, line int) string {
 	return func(area, exchange, line int) string { return fmt.Sprintf(f, area, exchange, line) }
 }
 
-// TestLineNumbersMakeNoDifference holds what is remembered of an exchange
-// against other numbers in it.
-func TestLineNumbersMakeNoDifference(t *testing.T) {
+// TestPhonesOfAllRegions takes the library's example of every kind of number
+// in every region, changes digits, and types it in the ways people do.
+func TestPhonesOfAllRegions(t *testing.T) {
 	rng, p := rand.New(rand.NewPCG(2, 2)), phones{}
-	for range 10_000 {
-		exchange := fmt.Sprintf("%03d%03d", 200+rng.IntN(800), rng.IntN(1000))
-		for range 3 {
-			checkPhone(t, &p, fmt.Sprintf("+1%s%04d", exchange, rng.IntN(lineDigits)), "")
+	short, all := 0, 0
+	for _, region := range countryCodes[1:] {
+		m, err := metadata(region, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for kind := phonenumbers.FIXED_LINE; kind <= phonenumbers.VOICEMAIL; kind++ {
+			example := phonenumbers.GetExampleNumberForType(region, kind)
+			if example == nil {
+				continue
+			}
+			national := phonenumbers.GetNationalSignificantNumber(example)
+			for range 5 {
+				for _, phone := range typed(rng, m, changed(rng, national)) {
+					checkPhone(t, &p, phone, region)
+					all++
+					if isShort(&p, phone, region) {
+						short++
+					}
+				}
+			}
 		}
 	}
+	if short < all*3/4 {
+		t.Errorf("only %d of %d were read the short way", short, all)
+	}
+}
+
+// changed is a number with some of its last digits others, or one more or less.
+func changed(rng *rand.Rand, national string) string {
+	digits := []byte(national)
+	for i := rng.IntN(len(digits)); i < len(digits); i++ {
+		digits[i] = byte('0' + rng.IntN(10))
+	}
+	switch rng.IntN(8) {
+	case 0:
+		return string(digits[:len(digits)-1])
+	case 1:
+		return string(digits) + "7"
+	}
+	return string(digits)
+}
+
+func typed(rng *rand.Rand, m *phonenumbers.PhoneMetadata, national string) []string {
+	spaced := national
+	if len(national) > 5 {
+		spaced = national[:2] + string(" -./"[rng.IntN(4)]) + national[2:5] + " " + national[5:]
+	}
+	calling := strconv.Itoa(int(m.GetCountryCode()))
+	return []string{
+		"+" + calling + national, "+" + calling + " (" + m.GetNationalPrefix() + ")" + spaced, national, " (" + spaced[:2] + ") " + spaced[2:] + " ",
+		m.GetNationalPrefix() + spaced, "(" + m.GetNationalPrefix() + spaced[:2] + ")" + spaced[2:], calling + national, m.GetInternationalPrefix() + calling + national,
+	}
+}
+
+// isShort tells whether a phone is read without the library.
+func isShort(p *phones, phone, region string) bool {
+	digits, international := p.plain(phone)
+	if digits == nil {
+		return false
+	}
+	_, sure := p.short(digits, international, region)
+	return sure
 }
