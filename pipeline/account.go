@@ -60,7 +60,6 @@ type flip struct {
 func newAccount(s *state, id string) *account {
 	a := &account{
 		state: s, id: id,
-		contacts: newNumbering(), messages: newNumbering(), lists: newNumbering(), reasons: newNumbering(),
 		erasures: map[[16]byte]int64{}, returned: map[uint32]int64{}, slots: map[string]int{}, former: map[uint32]string{},
 		awaitedMessages: awaited{}, awaitedLists: awaited{},
 	}
@@ -129,7 +128,7 @@ func (w awaited) placeholder(name string) uint32 {
 
 // listNumber is what conditions know a list by.
 func (a *account) listNumber(kind segment.Kind, name string) uint32 {
-	if number, ok := a.lists.byName[listKey(kind, name)]; ok {
+	if number, ok := a.lists.lookup(listKey(kind, name)); ok {
 		return number
 	}
 	return a.awaitedLists.placeholder(listKey(kind, name))
@@ -137,7 +136,7 @@ func (a *account) listNumber(kind segment.Kind, name string) uint32 {
 
 // messageNumber is what conditions know a message by.
 func (a *account) messageNumber(name string) uint32 {
-	if number, ok := a.messages.byName[name]; ok {
+	if number, ok := a.messages.lookup(name); ok {
 		return number
 	}
 	return a.awaitedMessages.placeholder(name)
@@ -152,7 +151,7 @@ func (a *account) message(name []byte) uint32 {
 	if placeholder, ok := a.awaitedMessages[string(name)]; ok {
 		a.eachPlan(func(p *plan) { p.renameMessage(placeholder, number) })
 	}
-	a.emit(bitmaps.Op{Code: bitmaps.OpMessage, Number: number, Name: a.messages.names[number]})
+	a.emit(bitmaps.Op{Code: bitmaps.OpMessage, Number: number, Name: a.messages.name(number)})
 	a.dirty(chunkOf(bitmaps.MessageNames, number))
 	return number
 }
@@ -165,7 +164,7 @@ func (a *account) reason(text []byte) uint32 {
 		return number
 	}
 	number := a.reasons.add(string(text))
-	a.emit(bitmaps.Op{Code: bitmaps.OpReason, Number: number, Name: a.reasons.names[number]})
+	a.emit(bitmaps.Op{Code: bitmaps.OpReason, Number: number, Name: a.reasons.name(number)})
 	a.dirty(chunkOf(bitmaps.Reasons, number))
 	return number
 }
@@ -203,7 +202,7 @@ func (a *account) contact(id []byte) uint32 {
 		return number
 	}
 	number := a.contacts.add(string(id))
-	a.emit(bitmaps.Op{Code: bitmaps.OpContact, Number: number, Name: a.contacts.names[number]})
+	a.emit(bitmaps.Op{Code: bitmaps.OpContact, Number: number, Name: a.contacts.name(number)})
 	a.dirty(chunkOf(bitmaps.IDs, number))
 	p := a.pieceOf(number)
 	p.grow(int(number%bitmaps.PieceSize) + 1)

@@ -82,7 +82,7 @@ func (t *Task) isMember(w whom) (is, known bool) {
 	if a == nil {
 		return false, t.Catalog.Account(w.account) != nil
 	}
-	number, exists := a.contacts.byName[w.contact]
+	number, exists := a.contacts.lookup(w.contact)
 	slot, defined := a.slots[w.segment]
 	if !exists || !defined {
 		return false, true

@@ -89,13 +89,13 @@ func (r *replica) labels(account string, titles map[naive.Titled]naive.Title) (c
 	if a == nil {
 		return counts, nil
 	}
-	for number, name := range a.messages.names {
-		is := a.messageTitles.at(uint32(number))
+	for number, name := range a.messages.all() {
+		is := a.messageTitles.at(number)
 		of := naive.Titled{Name: name}
 		titles[of] = laterTitle(titles[of], naive.Title{Time: is.At, Text: is.Text})
 	}
-	for number, key := range a.lists.names {
-		is := a.listTitles.at(uint32(number))
+	for number, key := range a.lists.all() {
+		is := a.listTitles.at(number)
 		kind, name := splitListKey(key)
 		of := naive.Titled{Kind: kind, Name: name}
 		titles[of] = laterTitle(titles[of], naive.Title{Time: is.At, Text: is.Text})

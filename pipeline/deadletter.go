@@ -138,6 +138,9 @@ func (o *outbox) deadLetter(r *consumers.Record, e *event, code Code) {
 
 // settled takes the dead letter of a retried record out, once it could be read.
 func (o *outbox) settled(r *consumers.Record) {
+	if r.Topic != TopicInbox {
+		return
+	}
 	at, retried := o.retriedFrom(r)
 	if _, late := r.Header(headerErrorCode); retried && !late {
 		o.add(r, consumers.Message{Topic: TopicDeadLetters, Partition: at.partition, Key: at.key})

@@ -30,9 +30,9 @@ func (a *account) erase(hash [16]byte, id []byte, at int64) error {
 // contactByHash looks through all contacts: it is needed only where an erasure
 // outlived the record that asked for it.
 func (a *account) contactByHash(hash [16]byte) (number uint32, known bool) {
-	for number, id := range a.contacts.names {
-		if id != "" && a.state.erasureHash([]byte(a.id), []byte(id)) == hash {
-			return uint32(number), true
+	for number := range a.contacts.next() {
+		if id := a.contacts.bytes(number); len(id) > 0 && a.state.erasureHash([]byte(a.id), id) == hash {
+			return number, true
 		}
 	}
 	return 0, false
@@ -69,7 +69,7 @@ func (a *account) forget(number uint32, at int64) error {
 	p.mark(contact, p.plan.all)
 	op := bitmaps.Op{Code: bitmaps.OpForget, Number: number, Day: int32(until), Flag: !remains}
 	if op.Flag {
-		op.Name = a.contacts.names[number] // for the changes that are told of it
+		op.Name = a.contacts.name(number) // for the changes that are told of it
 	}
 	a.emit(op)
 	a.release(number, remains, at)
@@ -84,7 +84,7 @@ func (a *account) release(number uint32, remains bool, at int64) {
 		return
 	}
 	if a.state.publish {
-		a.former[number] = a.contacts.names[number]
+		a.former[number] = a.contacts.name(number)
 	}
 	a.contacts.drop(number)
 	a.dirty(chunkOf(bitmaps.IDs, number))

@@ -84,7 +84,7 @@ type explainedParent struct {
 func (r *replica) explainer(ctx context.Context, def *catalog.Account, contact string, day segment.Date) *explainer {
 	x := &explainer{def: def, today: day, did: map[dayKey][]bitmaps.Event{}, told: map[string]*explainedParent{}}
 	if a := r.state.accounts[def.ID]; a != nil {
-		if number, known := a.contacts.byName[contact]; known {
+		if number, known := a.contacts.lookup(contact); known {
 			x.numbers = knownNumbers{a}
 			x.piece, x.contact = a.at(number)
 			x.today, x.events = x.piece.today, &previewEvents{ctx: ctx, replica: r, piece: x.piece}

@@ -229,7 +229,7 @@ func TestImportAppliesLaterErasures(t *testing.T) {
 		w.task(int32(p)) // before it has read anything
 	}
 	for _, contact := range []string{"ann", "gone"} {
-		if _, known := w.tasks[w.partitionOf(contact)].state.accounts[acme].contacts.byName[contact]; known {
+		if _, known := w.tasks[w.partitionOf(contact)].state.accounts[acme].contacts.lookup(contact); known {
 			t.Errorf("%s is back", contact)
 		}
 	}

@@ -39,12 +39,12 @@ func (e *exporting) account(a *account) {
 	for _, p := range a.pieces {
 		e.line(&portable.Line{Piece: &portable.Piece{Number: p.number, Today: p.today.String(), Definitions: p.version}})
 	}
-	for number, name := range a.messages.names {
-		e.line(&portable.Line{Message: &portable.Message{Number: uint32(number), Name: name, Title: a.messageTitles.exported(uint32(number))}})
+	for number, name := range a.messages.all() {
+		e.line(&portable.Line{Message: &portable.Message{Number: number, Name: name, Title: a.messageTitles.exported(number)}})
 	}
 	e.lists(a)
-	for number, text := range a.reasons.names {
-		e.line(&portable.Line{Reason: &portable.Reason{Number: uint32(number), Text: text}})
+	for number, text := range a.reasons.all() {
+		e.line(&portable.Line{Reason: &portable.Reason{Number: number, Text: text}})
 	}
 	for _, p := range a.pieces {
 		e.contacts(p)
@@ -69,16 +69,16 @@ func (a *account) whole(of func(*piece) *roaring.Bitmap) *roaring.Bitmap {
 }
 
 func (e *exporting) lists(a *account) {
-	for number, key := range a.lists.names {
+	for number, key := range a.lists.all() {
 		members := a.whole(func(p *piece) *roaring.Bitmap {
-			if l := p.lists[uint32(number)]; l != nil {
+			if l := p.lists[number]; l != nil {
 				return l.members
 			}
 			return nil
 		})
 		kind, name := splitListKey(key)
-		title := a.listTitles.exported(uint32(number))
-		e.line(&portable.Line{List: &portable.List{Number: uint32(number), Kind: kind, Name: name, Title: title, Members: e.bitmap(members)}})
+		title := a.listTitles.exported(number)
+		e.line(&portable.Line{List: &portable.List{Number: number, Kind: kind, Name: name, Title: title, Members: e.bitmap(members)}})
 	}
 }
 

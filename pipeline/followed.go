@@ -105,7 +105,7 @@ func (f *followed) renumber(to *state) (changes []FollowUpdate, err error) {
 				return nil, err
 			}
 			if is != nil {
-				if number, ok := is.contacts.byName[contact]; ok {
+				if number, ok := is.contacts.lookup(contact); ok {
 					moved.put(number, true)
 					continue
 				}

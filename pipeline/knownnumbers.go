@@ -12,14 +12,14 @@ type knownNumbers struct{ *account }
 const unknownNumber = math.MaxUint32
 
 func (k knownNumbers) listNumber(kind segment.Kind, name string) uint32 {
-	if n, ok := k.lists.byName[listKey(kind, name)]; ok {
+	if n, ok := k.lists.lookup(listKey(kind, name)); ok {
 		return n
 	}
 	return unknownNumber
 }
 
 func (k knownNumbers) messageNumber(name string) uint32 {
-	if n, ok := k.messages.byName[name]; ok {
+	if n, ok := k.messages.lookup(name); ok {
 		return n
 	}
 	return unknownNumber

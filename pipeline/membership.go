@@ -51,7 +51,7 @@ func (a *account) membership(slot int, defined bool, contact string) Membership 
 	m := Membership{Contact: contact}
 	var known facts
 	if a != nil {
-		if number, ok := a.contacts.byName[contact]; ok {
+		if number, ok := a.contacts.lookup(contact); ok {
 			p, n := a.at(number)
 			m.Member, known = defined && p.members.has(slot, n), p.contacts[n].facts
 		}

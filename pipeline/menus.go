@@ -94,9 +94,9 @@ func (r *replica) addLists(all menus[namedList], account string) {
 	if a == nil {
 		return
 	}
-	for number, key := range a.lists.names {
+	for number, key := range a.lists.all() {
 		if key != "" {
-			all.of(listOf(key), a.listTitles.at(uint32(number)))
+			all.of(listOf(key), a.listTitles.at(number))
 		}
 	}
 	for _, p := range a.pieces {
@@ -149,8 +149,8 @@ func (r *replica) sentMessages(ctx context.Context, account string, oldest segme
 	if a == nil {
 		return found, nil
 	}
-	for number, id := range a.messages.names {
-		found.of(id, a.messageTitles.at(uint32(number)))
+	for number, id := range a.messages.all() {
+		found.of(id, a.messageTitles.at(number))
 	}
 	for _, p := range a.pieces {
 		events := &previewEvents{ctx: ctx, replica: r, piece: p}

@@ -102,7 +102,7 @@ func (c *previewer) steps(conditions []node) {
 		if len(c.sample) == sampleSize {
 			break
 		}
-		c.sample = append(c.sample, c.piece.account.contacts.names[c.piece.of(contact)])
+		c.sample = append(c.sample, c.piece.account.contacts.name(c.piece.of(contact)))
 	}
 	c.give(left)
 	c.give(of)

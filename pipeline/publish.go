@@ -43,7 +43,7 @@ func (s *state) collect(a *account, op *bitmaps.Op) {
 		if id == "" {
 			id = a.former[number]
 		}
-		if now, ok := a.contacts.byName[id]; ok && now != number {
+		if now, ok := a.contacts.lookup(id); ok && now != number {
 			if _, on := slices.BinarySearch(op.On, now); on {
 				back[now] = true
 				continue

@@ -54,7 +54,7 @@ func TestRebuild(t *testing.T) {
 	w.expect("s", "ann bob dan")
 
 	live := w.task(w.partitionOf("ann")).state.accounts[acme]
-	number := live.contacts.byName["ann"]
+	number, _ := live.contacts.lookup("ann")
 	p, contact := live.at(number)
 	p.members.flip(live.slots["s"], contact)
 	ghost := live.contact([]byte("ghost"))

@@ -386,12 +386,13 @@ func (a *account) recallErased() {
 	if len(a.erasures) == 0 {
 		return
 	}
-	for number, id := range a.contacts.names {
-		if id == "" {
+	for number := range a.contacts.next() {
+		id := a.contacts.bytes(number)
+		if len(id) == 0 {
 			continue
 		}
-		if at := a.erasures[a.state.erasureHash([]byte(a.id), []byte(id))]; at > 0 {
-			a.returned[uint32(number)] = at
+		if at := a.erasures[a.state.erasureHash([]byte(a.id), id)]; at > 0 {
+			a.returned[number] = at
 		}
 	}
 }

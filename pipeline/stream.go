@@ -97,8 +97,8 @@ func (r *replica) batch(account string, of segment.Origin, q *StreamQuery, at *c
 	end := min(at.number+uint32(streamScan*q.Batch), a.contacts.next())
 	for ; at.number < end && len(out) < q.Batch; at.number++ {
 		if p, n := a.at(at.number); has(p, n) && p.contacts[n].facts.has(wanted) {
-			if id := a.contacts.names[at.number]; id != "" && q.has(id) {
-				out = append(out, id)
+			if id := a.contacts.bytes(at.number); len(id) > 0 && q.has(id) {
+				out = append(out, string(id))
 			}
 		}
 	}
@@ -116,8 +116,8 @@ func (a *account) audience(of segment.Origin) func(p *piece, contact uint32) boo
 }
 
 // has tells whether a contact is in the slice that is asked for.
-func (q *StreamQuery) has(contact string) bool {
-	return q.Slices <= 1 || xxhash.Sum64String(contact)%uint64(q.Slices) == uint64(q.Slice-1)
+func (q *StreamQuery) has(contact []byte) bool {
+	return q.Slices <= 1 || xxhash.Sum64(contact)%uint64(q.Slices) == uint64(q.Slice-1)
 }
 
 // cursor is a place in a stream: the next contact's number, in the state of a

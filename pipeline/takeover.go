@@ -127,16 +127,16 @@ func compareAccounts(live, anew *account) (all []Difference) {
 			}
 		}
 	}
-	for number, name := range anew.contacts.names {
+	for number, name := range anew.contacts.all() {
 		if name != "" {
-			is, isAt := anew.at(uint32(number))
+			is, isAt := anew.at(number)
 			was, wasAt := live.named(name)
 			add(name, was, is, wasAt, isAt)
 		}
 	}
-	for number, name := range live.contacts.names {
-		if _, both := anew.contacts.byName[name]; name != "" && !both {
-			was, wasAt := live.at(uint32(number))
+	for number, name := range live.contacts.all() {
+		if _, both := anew.contacts.lookup(name); name != "" && !both {
+			was, wasAt := live.at(number)
 			add(name, was, nil, wasAt, 0)
 		}
 	}
@@ -160,7 +160,7 @@ func (a *account) column(id string) int {
 
 // named finds a contact by name; the piece is nil if nobody has it.
 func (a *account) named(name string) (*piece, uint32) {
-	number, ok := a.contacts.byName[name]
+	number, ok := a.contacts.lookup(name)
 	if !ok {
 		return nil, 0
 	}
@@ -282,7 +282,7 @@ func (s *state) tellDifferences(differences []Difference) {
 func (a *account) tellSegment(id string, differences []Difference) {
 	op := bitmaps.Op{Code: bitmaps.OpMembers, Cause: bitmaps.CauseReplay, Name: id}
 	for _, d := range differences {
-		number, known := a.contacts.byName[d.Contact]
+		number, known := a.contacts.lookup(d.Contact)
 		if !known {
 			number = a.stranger(d.Contact)
 		}

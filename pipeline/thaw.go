@@ -156,7 +156,7 @@ func (t *thawing) has(id string) bool {
 	if id == "" && q.Slices > 1 {
 		return xxhash.Sum64String(t.at.of(t.snapshot))%uint64(q.Slices) == uint64(q.Slice-1)
 	}
-	return (&StreamQuery{Slice: q.Slice, Slices: q.Slices}).has(id)
+	return (&StreamQuery{Slice: q.Slice, Slices: q.Slices}).has([]byte(id))
 }
 
 // count tells whether a contact belongs into the list, and counts why not.
@@ -205,7 +205,7 @@ func (v *View) decide(account string, partition int32, c *frozenChunk, from, to 
 	}
 	for i := from; i < to; i++ {
 		id := c.Contacts[i]
-		number, known := a.contacts.byName[id]
+		number, known := a.contacts.lookup(id)
 		if id == "" || !known {
 			continue
 		}

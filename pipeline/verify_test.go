@@ -110,7 +110,8 @@ func (p *planted) put(field string, value []byte) { p.redis.HSet(acmeKey, field,
 
 // number is a contact's.
 func (p *planted) number(contact string) uint32 {
-	return p.task(0).state.accounts[acme].contacts.byName[contact]
+	number, _ := p.task(0).state.accounts[acme].contacts.lookup(contact)
+	return number
 }
 
 // dayField is the fragment of clicks on a day.

@@ -111,7 +111,7 @@ func (a *accountComparison) pass(keep func(key []byte) bool) {
 		}
 		last := i == len(standings)-1
 		for _, id := range a.contactIDs(keep) {
-			number, known := a.account.contacts.byName[id]
+			number, known := a.account.contacts.lookup(id)
 			at := st
 			if known {
 				p, _ := a.account.at(number)
@@ -148,7 +148,7 @@ func (a *accountComparison) settle(st standing) bool {
 // that the log says something of.
 func (a *accountComparison) contactIDs(keep func(key []byte) bool) []string {
 	ids := a.told.Said(a.id)
-	for _, id := range a.account.contacts.names {
+	for _, id := range a.account.contacts.all() {
 		if id != "" {
 			ids = append(ids, id)
 		}

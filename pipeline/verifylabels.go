@@ -32,7 +32,7 @@ func (a *account) titleOf(of naive.Titled) naive.Title {
 	if of.Kind != "" {
 		names, titles, name = &a.lists, &a.listTitles, listKey(listKinds[of.Kind], of.Name)
 	}
-	number, known := names.byName[name]
+	number, known := names.lookup(name)
 	if !known {
 		return naive.Title{}
 	}

@@ -166,7 +166,7 @@ func (s *stored) consumed() (n int64) {
 
 func (s *stored) contacts() (n int64) {
 	for _, a := range s.state.accounts {
-		n += int64(len(a.contacts.byName))
+		n += int64(a.contacts.named())
 	}
 	return n
 }

@@ -178,14 +178,14 @@ func (a *accountComparison) dictionary() {
 		what  string
 		names *numbering
 	}{{"contact", &a.account.contacts}, {"message", &a.account.messages}, {"list", &a.account.lists}, {"reason", &a.account.reasons}} {
-		for number, name := range of.names.names {
-			if twin := of.names.byName[name]; name != "" && twin != uint32(number) {
+		for number, name := range of.names.all() {
+			if twin, _ := of.names.lookup(name); name != "" && twin != number {
 				a.differ("dictionary", "", fmt.Sprintf("%s %d", of.what, number), fmt.Sprintf("the name of %s %d", of.what, twin), "a name of its own")
 			}
 		}
 	}
-	for number, id := range a.account.contacts.names {
-		switch what := a.leftovers(uint32(number)); {
+	for number, id := range a.account.contacts.all() {
+		switch what := a.leftovers(number); {
 		case id == "" && what != "":
 			a.differ("dictionary", "", fmt.Sprintf("contact %d", number), "no id, but "+what, "nothing")
 		case id != "" && naive.Partition([]byte(a.id+"/"+id), a.Verifier.Partitions) != a.partition:

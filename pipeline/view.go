@@ -165,7 +165,7 @@ func (v *View) Warnings(id string, def segment.Definition) []Warning {
 	for _, ref := range def.References() {
 		if ref.Kind != segment.Segment {
 			out = v.warn(out, id, ref.Kind.String(), ref.Name, func(a *account) ([]string, bool) {
-				_, ok := a.lists.byName[listKey(ref.Kind, ref.Name)]
+				_, ok := a.lists.lookup(listKey(ref.Kind, ref.Name))
 				return a.listNames(ref.Kind), ok
 			})
 		}
@@ -173,8 +173,8 @@ func (v *View) Warnings(id string, def segment.Definition) []Warning {
 	for _, names := range def.Messages() {
 		for _, name := range names {
 			out = v.warn(out, id, "message", name, func(a *account) ([]string, bool) {
-				_, ok := a.messages.byName[name]
-				return a.messages.names, ok
+				_, ok := a.messages.lookup(name)
+				return a.messages.chunk(0, a.messages.next()), ok
 			})
 		}
 	}
@@ -211,7 +211,7 @@ func (v *View) warn(out []Warning, id, kind, name string, look func(*account) (n
 func (a *account) listNames(kind segment.Kind) []string {
 	var names []string
 	prefix := listKey(kind, "")
-	for _, key := range a.lists.names {
+	for _, key := range a.lists.all() {
 		if name, ok := strings.CutPrefix(key, prefix); ok {
 			names = append(names, name)
 		}
