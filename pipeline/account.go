@@ -39,8 +39,8 @@ type account struct {
 	moved    []*piece  // pieces with marks
 	grown    []*daySet // sets with events that are not in the changelog
 	grownIn  []dayKey  // parallel to grown
-	flips    []flip
-	key      []byte // scratch
+	flips    []uint64  // changed memberships: slot, number
+	key      []byte    // scratch
 	deletes  []bitmaps.Field
 	former   map[uint32]string // ids of contacts that it erases
 }
@@ -49,12 +49,6 @@ type dayKey struct {
 	piece *piece
 	of    series
 	day   segment.Date
-}
-
-// flip is a changed membership.
-type flip struct {
-	slot   int32
-	number uint32
 }
 
 func newAccount(s *state, id string) *account {

@@ -235,7 +235,7 @@ func (a *account) encodeEvents(writes []bitmaps.Write, f bitmaps.Field) ([]bitma
 	if len(events) > 0 {
 		f.N[3] = uint32(first)
 		runs = append(runs, len(events))
-		value := bitmaps.EncodeEvents(append([]bitmaps.Event(nil), events...))
+		value := bitmaps.EncodeEvents(a.state.sorter.events(events))
 		writes = append(writes, bitmaps.Write{Account: a.id, Field: f.String(), Value: value})
 	}
 	for gone := len(runs); gone < len(d.runs); gone++ {

@@ -1,9 +1,7 @@
 package pipeline
 
 import (
-	"cmp"
 	"math/bits"
-	"slices"
 
 	"rollcall/bitmaps"
 )
@@ -22,17 +20,27 @@ func (s *state) maintain(cause bitmaps.Cause) {
 
 // settle goes through the marked contacts one by one.
 func (p *piece) settle() {
-	slices.SortFunc(p.marks, func(a, b mark) int { return cmp.Compare(a.contact, b.contact) })
 	due := &p.account.state.due
 	due.reset(len(p.plan.segments))
-	for i := 0; i < len(p.marks); {
-		contact := p.marks[i].contact
-		for ; i < len(p.marks) && p.marks[i].contact == contact; i++ {
-			due.add(p.marks[i].segments)
+	sorted := p.sortMarks()
+	for i := 0; i < len(sorted); {
+		contact := sorted[i] >> 32
+		for ; i < len(sorted) && sorted[i]>>32 == contact; i++ {
+			due.add(p.marks[uint32(sorted[i])].segments)
 		}
-		p.settleContact(contact, due)
+		p.settleContact(uint32(contact), due)
 	}
 	p.marks = p.marks[:0]
+}
+
+// sortMarks is the contact and the place of each mark, sorted.
+func (p *piece) sortMarks() []uint64 {
+	s := &p.account.state.sorter
+	s.keys = s.keys[:0]
+	for i := range p.marks {
+		s.keys = append(s.keys, uint64(p.marks[i].contact)<<32|uint64(i))
+	}
+	return s.sort()
 }
 
 // settleContact evaluates the segments that are due for a contact, parents
@@ -82,7 +90,7 @@ func (p *piece) leaveAll(contact uint32) {
 // flip changes a membership and remembers that it did.
 func (p *piece) flip(slot int, contact uint32) {
 	p.flipColumn(slot, contact)
-	p.account.flips = append(p.account.flips, flip{int32(slot), p.of(contact)})
+	p.account.flips = append(p.account.flips, uint64(slot)<<32|uint64(p.of(contact)))
 }
 
 // blankMembers are the segments of a contact of whom nothing but facts is
@@ -107,14 +115,14 @@ func (p *piece) blankMembers(c *contact) []int32 {
 
 // announce puts the account's changed memberships into the changelog.
 func (a *account) announce(cause bitmaps.Cause) {
-	slices.SortFunc(a.flips, func(x, y flip) int {
-		return cmp.Or(cmp.Compare(x.slot, y.slot), cmp.Compare(x.number, y.number))
-	})
-	for i := 0; i < len(a.flips); {
+	s := &a.state.sorter
+	s.keys = append(s.keys[:0], a.flips...)
+	sorted := s.sort()
+	for i := 0; i < len(sorted); {
 		op := bitmaps.Op{Code: bitmaps.OpMembers, Cause: cause}
-		slot := a.flips[i].slot
-		for ; i < len(a.flips) && a.flips[i].slot == slot; i++ {
-			number := a.flips[i].number
+		slot := sorted[i] >> 32
+		for ; i < len(sorted) && sorted[i]>>32 == slot; i++ {
+			number := uint32(sorted[i])
 			if p, contact := a.at(number); p.members.has(int(slot), contact) {
 				op.On = append(op.On, number)
 			} else {

@@ -26,6 +26,7 @@ type state struct {
 
 	phones   phones
 	due      due        // scratch
+	sorter   keySorter  // scratch
 	seq      uint64     // number of the commit in the making
 	inCommit []*account // those that it changes
 	publish  bool       // whether changes are collected
