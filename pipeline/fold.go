@@ -3,7 +3,6 @@ package pipeline
 import (
 	"cmp"
 	"encoding/binary"
-	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -261,9 +260,9 @@ func (a *account) foldContact(e *event) {
 	}
 	region := a.def.DefaultRegion
 	if e.hasRegion {
-		region = strings.ToUpper(string(e.region))
+		region = regionName(e.region)
 	}
-	valid, in := a.state.phones.facts(string(e.phone), region)
+	valid, in := a.state.phones.facts(e.phone, region)
 	if c := &p.contacts[contact]; order == 0 && phoneRank(valid, in) <= phoneRank(c.facts&validPhone != 0, c.country) {
 		return // said already, or by a record of another topic that stood likewise
 	}

@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -50,6 +51,14 @@ func indexCountries() map[string]country {
 
 func (c country) String() string { return countryCodes[c] }
 
+// regionName is a region as the library writes it.
+func regionName(typed []byte) string {
+	if c, known := countryByCode[string(typed)]; known {
+		return c.String()
+	}
+	return strings.ToUpper(string(typed))
+}
+
 // phones derives from a phone, as its owner typed it, whether it is valid and
 // in which country. The number itself goes no further. It is not safe for
 // concurrent use.
@@ -59,13 +68,13 @@ type phones struct {
 	digits  []byte               // scratch
 }
 
-func (p *phones) facts(phone, region string) (valid bool, in country) {
+func (p *phones) facts(phone []byte, region string) (valid bool, in country) {
 	if digits, international := p.plain(phone); digits != nil {
 		if answer, sure := p.short(digits, international, region); sure {
 			return answer.valid, answer.in
 		}
 	}
-	number, err := phonenumbers.Parse(phone, region)
+	number, err := phonenumbers.Parse(string(phone), region)
 	if err != nil {
 		return false, 0
 	}
@@ -89,12 +98,12 @@ const (
 
 // plain is the digits of a phone of nothing but digits and plain punctuation,
 // after a plus or not; nil if it has anything else. It is valid until the next call.
-func (p *phones) plain(phone string) (digits []byte, international bool) {
+func (p *phones) plain(phone []byte) (digits []byte, international bool) {
 	if len(phone) > longestPlain {
 		return nil, false
 	}
 	digits = p.digits[:0]
-	for _, c := range []byte(phone) {
+	for _, c := range phone {
 		switch {
 		case c >= '0' && c <= '9':
 			digits = append(digits, c)

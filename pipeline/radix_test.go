@@ -42,7 +42,9 @@ func TestSortedEvents(t *testing.T) {
 		if !slices.Equal(sorted, events) {
 			t.Fatalf("%d events are others once sorted", n)
 		}
-		byPair := func(a, b bitmaps.Event) int { return cmp.Or(cmp.Compare(a.Contact, b.Contact), cmp.Compare(a.Message, b.Message)) }
+		byPair := func(a, b bitmaps.Event) int {
+			return cmp.Or(cmp.Compare(a.Contact, b.Contact), cmp.Compare(a.Message, b.Message))
+		}
 		if n < 1<<16 && !slices.IsSortedFunc(s.events(events), byPair) {
 			t.Fatalf("%d events are not sorted", n)
 		}

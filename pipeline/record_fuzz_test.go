@@ -137,7 +137,7 @@ func checkHappened(t *testing.T, e *event, r naive.Record) {
 		if e.hasRegion {
 			region = strings.ToUpper(string(e.region))
 		}
-		valid, in := new(phones).facts(string(e.phone), region)
+		valid, in := new(phones).facts(e.phone, region)
 		inIt := is(segment.PhoneIn{Countries: []string{in.String()}})
 		got, want = [2]bool{is(segment.ValidPhone{}), inIt}, [2]bool{valid, in != 0}
 		if e.origin.time <= begin.UnixMilli() {
