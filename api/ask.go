@@ -114,6 +114,7 @@ type previewOutput struct {
 		From  json.RawMessage `json:"from" doc:"with where, the definition as JSON"`
 		Where json.RawMessage `json:"where,omitempty"`
 
+		KeptDays  int       `json:"kept_days,omitempty" doc:"over how many days it reaches where it says ever, or before a day: those that the account keeps"`
 		Warnings  []Warning `json:"warnings"`
 		Freshness Freshness `json:"freshness"`
 	}
@@ -140,6 +141,7 @@ func (s *Server) preview(ctx context.Context, c caller, in *previewInput) (*prev
 	out := &previewOutput{}
 	out.Body.Preview, out.Body.Freshness, err = s.Views.Preview(ctx, c.account, def.Definition, in.Overlap)
 	out.Body.Text, out.Body.From, out.Body.Where = def.Text(), form.From, form.Where
+	out.Body.KeptDays = keptDays(account, def.Definition)
 	out.Body.Warnings = append([]Warning{}, s.Views.Warnings(c.account, def.Definition)...)
 	return out, err
 }

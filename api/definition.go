@@ -70,6 +70,15 @@ func (b rawDefinition) parse(a *catalog.Account) (d definition, err error) {
 	return d, err
 }
 
+// keptDays is over how many days a definition reaches that says ever, or before
+// some day; 0 if it says neither.
+func keptDays(account *catalog.Account, d segment.Definition) int {
+	if !d.ReachesBack() {
+		return 0
+	}
+	return account.RetentionDays
+}
+
 // jsonForm is a definition's JSON form in its parts.
 type jsonForm struct {
 	From  json.RawMessage `json:"from"`

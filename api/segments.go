@@ -22,6 +22,7 @@ type segmentAnswer struct {
 	From  json.RawMessage `json:"from" doc:"with where, the definition as JSON"`
 	Where json.RawMessage `json:"where,omitempty"`
 
+	KeptDays  int       `json:"kept_days,omitempty" doc:"over how many days it reaches where it says ever, or before a day: those that the account keeps"`
 	Version   int64     `json:"version" doc:"for If-Match"`
 	UpdatedAt time.Time `json:"updated_at"`
 	Size      *int64    `json:"size,omitempty"`
@@ -36,13 +37,13 @@ type segmentAnswer struct {
 // sized tells whether the answer has a size.
 func (a *segmentAnswer) sized() bool { return a.Size != nil }
 
-func (s *Server) answerSegment(account string, seg *catalog.Segment) (segmentAnswer, error) {
+func (s *Server) answerSegment(account *catalog.Account, seg *catalog.Segment) (segmentAnswer, error) {
 	form, err := jsonFormOf(seg.Definition)
 	answer := segmentAnswer{
 		ID: seg.ID, Name: seg.Name, Text: seg.Definition.Text(), From: form.From, Where: form.Where,
-		Version: seg.Version, UpdatedAt: seg.UpdatedAt, Freshness: s.Views.Freshness(account),
+		KeptDays: keptDays(account, seg.Definition), Version: seg.Version, UpdatedAt: seg.UpdatedAt, Freshness: s.Views.Freshness(account.ID),
 	}
-	size := s.sizeOf(account, seg)
+	size := s.sizeOf(account.ID, seg)
 	if size.Ready {
 		answer.Size, answer.Sendable = &size.Members, &size.Sendable
 	} else {
@@ -95,7 +96,7 @@ func (s *Server) listSegments(_ context.Context, c caller, _ *noInput) (*segment
 		return out, nil // deleted a moment ago
 	}
 	for _, seg := range account.Segments {
-		answer, err := s.answerSegment(c.account, seg)
+		answer, err := s.answerSegment(account, seg)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +116,7 @@ func (s *Server) getSegment(_ context.Context, c caller, in *segmentPath) (*segm
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.answerSegment(c.account, seg)
+	answer, err := s.answerSegment(account, seg)
 	answer.Dependants = append([]string{}, account.Dependants(in.ID)...)
 	return &segmentOutput{Status: http.StatusOK, ETag: etag(seg.Version), Body: answer}, err
 }
@@ -146,7 +147,7 @@ func (s *Server) putSegment(ctx context.Context, c caller, in *putSegmentInput) 
 		stored = now.Segment(in.ID)
 	}
 	s.awaitComposed(ctx, c.account, stored)
-	answer, err := s.answerSegment(c.account, stored)
+	answer, err := s.answerSegment(account, stored)
 	answer.Warnings = s.Views.Warnings(c.account, entry.Definition)
 	return &segmentOutput{Status: putStatus(before == nil, answer.sized()), ETag: etag(version), Body: answer}, err
 }

@@ -267,6 +267,12 @@ func TestPreview(t *testing.T) {
 	if got := b.ask("POST", "/v1/preview", b.read, `{"id":"base","text":"segment \"sub\""}`); got.problem() != "invalid" {
 		t.Errorf("a circle: %d %s", got.status, got.body)
 	}
+	if _, told := v["kept_days"]; told {
+		t.Errorf("days are told that it does not reach over: %s", got.body)
+	}
+	if got := b.ask("POST", "/v1/preview", b.read, `{"text":"all contacts where not clicked"}`); got.json(t)["kept_days"] != 730.0 {
+		t.Errorf("how far ever reaches: %s", got.body)
+	}
 	if _, told := v["overlap"]; told {
 		t.Errorf("an overlap that nobody asked for: %s", got.body)
 	}

@@ -24,6 +24,7 @@ type previewAnswer struct {
 		Sendable   int64 `json:"sendable"`
 	} `json:"reach"`
 	Sample   []string  `json:"sample"`
+	KeptDays int       `json:"kept_days"`
 	Warnings []warning `json:"warnings"`
 	Overlap  *struct {
 		Segment   string `json:"segment"`
@@ -47,8 +48,8 @@ func (c *segmentPreviewCmd) Run(s *session) error {
 
 func showPreview(s *session, p previewAnswer) {
 	s.warn(p.Warnings)
-	s.printf("%s\n%d members, %d with a valid phone, %d opted in, %d sendable\n",
-		formatted(p.Text), p.Size, p.Reach.ValidPhone, p.Reach.OptedIn, p.Reach.Sendable)
+	s.printf("%s\n%s%d members, %d with a valid phone, %d opted in, %d sendable\n",
+		formatted(p.Text), keptLine(p.KeptDays), p.Size, p.Reach.ValidPhone, p.Reach.OptedIn, p.Reach.Sendable)
 	t := newTable(s, "LEFT", "AFTER")
 	for _, step := range p.Funnel {
 		t.row(strconv.FormatInt(step.Size, 10), step.Condition)

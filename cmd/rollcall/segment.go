@@ -39,6 +39,7 @@ type segmentAnswer struct {
 	Freshness struct {
 		Fresh bool `json:"fresh"`
 	} `json:"freshness"`
+	KeptDays int       `json:"kept_days"`
 	Warnings []warning `json:"warnings"`
 }
 
@@ -84,7 +85,7 @@ func (c *segmentPutCmd) Run(s *session) error {
 	s = s.with("If-Match", version(c.IfVersion))
 	return placed(c.Definition, call(s, "PUT", segmentPath(c.ID), body, func(a segmentAnswer) {
 		s.warn(a.Warnings)
-		s.printf("%s\n%s\n%s\n", a.ID, formatted(a.Text), sizeLine(a))
+		s.printf("%s\n%s\n%s%s\n", a.ID, formatted(a.Text), keptLine(a.KeptDays), sizeLine(a))
 	}))
 }
 
@@ -94,6 +95,14 @@ func version(v int64) string {
 		return ""
 	}
 	return strconv.Quote(strconv.FormatInt(v, 10))
+}
+
+// keptLine says how far back a definition reaches that says ever.
+func keptLine(days int) string {
+	if days == 0 {
+		return ""
+	}
+	return fmt.Sprintf("over the %d days that the account keeps\n", days)
 }
 
 func sizeLine(a segmentAnswer) string {
@@ -127,7 +136,7 @@ type segmentShowCmd struct {
 
 func (c *segmentShowCmd) Run(s *session) error {
 	return call(s, "GET", segmentPath(c.ID), nil, func(a segmentAnswer) {
-		s.printf("%s  %s\n%s\n%s\nversion %d\n", a.ID, plain(a.Name), formatted(a.Text), sizeLine(a), a.Version)
+		s.printf("%s  %s\n%s\n%s%s\nversion %d\n", a.ID, plain(a.Name), formatted(a.Text), keptLine(a.KeptDays), sizeLine(a), a.Version)
 	})
 }
 

@@ -41,6 +41,17 @@ func (d Definition) Messages() [Behaviours][]string {
 	return names
 }
 
+// ReachesBack tells whether a condition is about all days up to some day, and so
+// only about those of them that the account keeps.
+func (d Definition) ReachesBack() bool {
+	back := false
+	walk(d.Where, func(c Condition) {
+		did, ok := c.(Did)
+		back = back || ok && (did.Period.Kind == Ever || did.Period.Kind == Before)
+	})
+	return back
+}
+
 // walk visits c and all conditions in it, in the order in which they are written.
 func walk(c Condition, visit func(Condition)) {
 	visit(c)
