@@ -16,14 +16,38 @@ import (
 	"rollcall/pipeline/segment"
 )
 
-// digest is a segment's members in short: how many, and a hash over their ids.
-func digest(members []string) string {
-	slices.Sort(members)
-	h := xxhash.New()
-	for _, id := range members {
-		_, _ = h.WriteString(id + "\n") // never fails
+// digest is a segment's members in short: how many, and a hash over their ids in
+// whatever order they come.
+type digest struct {
+	members int
+	sum     uint64
+}
+
+func (d digest) String() string { return fmt.Sprintf("%d:%016x", d.members, d.sum) }
+
+// with is the digest of those and others.
+func (d digest) with(others []string) digest {
+	for _, id := range others {
+		d.members++
+		d.sum += xxhash.Sum64String(id)
 	}
-	return fmt.Sprintf("%d:%016x", len(members), h.Sum64())
+	return d
+}
+
+// membership are digests by account and segment.
+type membership map[string]digest
+
+func (m membership) add(account, segment string, members []string) {
+	name := account + "/" + segment
+	m[name] = m[name].with(members)
+}
+
+func (m membership) digests() map[string]string {
+	out := map[string]string{}
+	for name, d := range m {
+		out[name] = d.String()
+	}
+	return out
 }
 
 // different are the segments of which the answers differ.
@@ -65,24 +89,30 @@ func storedAnswers(ctx context.Context, store *bitmaps.Store, d *defined, now ti
 }
 
 func viewAnswers(ctx context.Context, v *pipeline.View, d *defined) (map[string]string, error) {
-	answers := map[string]string{}
-	for _, s := range d.Account(account).Segments {
-		for !v.Size(account, s.ID).Ready {
-			if ctx.Err() != nil {
-				return nil, fmt.Errorf("segment %s is not composed: %w", s.ID, ctx.Err())
+	found := membership{}
+	for _, a := range d.Accounts() {
+		for _, s := range a.Segments {
+			if err := found.stream(ctx, v, a.ID, s.ID); err != nil {
+				return nil, fmt.Errorf("members of %s/%s: %w", a.ID, s.ID, err)
 			}
-			time.Sleep(10 * time.Millisecond)
 		}
-		var members []string
-		of := segment.Origin{Kind: segment.Segment, Name: s.ID}
-		_, _, err := v.Stream(ctx, account, of, pipeline.StreamQuery{}, func(contacts []string, _ string) error {
-			members = append(members, contacts...)
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("members of %s: %w", s.ID, err)
-		}
-		answers[s.ID] = digest(members)
 	}
-	return answers, nil
+	return found.digests(), nil
+}
+
+// stream adds the members that a View has of a segment, once it is composed.
+func (m membership) stream(ctx context.Context, v *pipeline.View, account, id string) error {
+	for !v.Size(account, id).Ready {
+		if ctx.Err() != nil {
+			return fmt.Errorf("it is not composed: %w", ctx.Err())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	m.add(account, id, nil)
+	of := segment.Origin{Kind: segment.Segment, Name: id}
+	_, _, err := v.Stream(ctx, account, of, pipeline.StreamQuery{}, func(contacts []string, _ string) error {
+		m.add(account, id, contacts)
+		return nil
+	})
+	return err
 }

@@ -53,8 +53,8 @@ func (a *asker) lists(ctx context.Context, res *askingResult) error {
 	return nil
 }
 
-// writeLines writes so many bytes, in as many flushes as a list of so many lines has.
-func writeLines(w http.ResponseWriter, r *http.Request) {
+// answerLines writes so many bytes, in as many flushes as a list of so many lines has.
+func answerLines(w http.ResponseWriter, r *http.Request) {
 	size, _ := strconv.Atoi(r.FormValue("bytes"))
 	lines, _ := strconv.Atoi(r.FormValue("lines"))
 	flushes := max(1, (lines+listBatch-1)/listBatch)

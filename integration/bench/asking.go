@@ -55,7 +55,7 @@ func newAsker(s *session, view *pipeline.View) (a *asker, run func(context.Conte
 // sent, or writes as much as is asked for.
 func empty(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet {
-		writeLines(w, r)
+		answerLines(w, r)
 		return
 	}
 	_, _ = io.Copy(io.Discard, r.Body) // who sent it sees that it was cut off

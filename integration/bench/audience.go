@@ -54,7 +54,7 @@ func audience(n int, now time.Time) iter.Seq[consumers.Message] {
 
 // noons are the account's days, by how many days ago they were.
 func noons(now time.Time) (ago [61]string) {
-	zone, err := time.LoadLocation(accountZone)
+	zone, err := time.LoadLocation(zoneName)
 	if err != nil {
 		panic(err) // the product has it
 	}

@@ -28,9 +28,10 @@ type bench struct {
 	main     *redisServer // in which reading leaves the state of the history
 	others   []*redisServer
 
-	people  *generate.Generator
+	people  crowd
 	history spans            // what is folded from nothing
-	written map[string]int64 // the account's records by topic
+	written map[string]int64 // its records by topic
+	site    *site            // nil so far
 
 	page    page
 	results results
@@ -101,6 +102,9 @@ func (r *redisServer) close() error { return errors.Join(r.Client.Close(), r.Ser
 // close ends the servers and removes their data.
 func (b *bench) close() {
 	var errs []error
+	if b.site != nil {
+		errs = append(errs, b.site.close())
+	}
 	for _, r := range b.others {
 		errs = append(errs, r.close())
 	}
@@ -116,31 +120,31 @@ func (b *bench) close() {
 	}
 }
 
-// loadHistory writes the account's past.
+// loadHistory writes the accounts' past.
 func (b *bench) loadHistory(ctx context.Context) (err error) {
 	began := time.Now()
-	b.people, err = generate.New(generate.Config{
-		Account: account, Contacts: b.contacts, Days: b.days, Now: b.now, Seed: 1, Rate: 20_000,
+	b.people, err = newCrowd(generate.Config{
+		Contacts: b.contacts, Days: b.days, Now: b.now, Seed: 1, Rate: 20_000,
 		Repeats: 0.01, Late: 0.01, Bad: 0.0005,
-	})
+	}, b.accounts)
 	if err != nil {
 		return err
 	}
-	if err := load(ctx, b.producer, messages(b.people.History(), b.written)); err != nil {
+	if err := load(ctx, b.producer, messages(b.people.history(), b.written)); err != nil {
 		return err
 	}
 	if b.history, err = logSpans(ctx, b.client); err != nil {
 		return err
 	}
-	n := b.people.Counts()
-	b.page.printf("%d contacts, %d days: %d records (%d repeated, %d late, %d bad) in %d partitions, written in %.1f s.\n\n",
-		b.contacts, b.days, n.Records, n.Repeats, n.Late, n.Bad, partitions, time.Since(began).Seconds())
+	n := b.people.counts()
+	b.page.printf("%d contacts in %d accounts, %d days: %d records (%d repeated, %d late, %d bad) in %d partitions, written in %.1f s.\n\n",
+		b.contacts, b.accounts, b.days, n.Records, n.Repeats, n.Late, n.Bad, partitions, time.Since(began).Seconds())
 	return nil
 }
 
-// liveMessages are the next n records of the account's present.
+// liveMessages are the next n records of the accounts' present.
 func (b *bench) liveMessages(n int) []consumers.Message {
-	return some(n, messages(b.people.Live(), b.written))
+	return some(n, messages(b.people.live(), b.written))
 }
 
 // events are how many different ones the state has, when records ended so.
@@ -152,9 +156,9 @@ func (b *bench) events(of [bitmaps.Outcomes]int64) int64 {
 	return n
 }
 
-// task is one for a child process on the account's records.
+// task is one for a child process on the accounts' records.
 func (b *bench) task(role string, r *redisServer, s spans) task {
-	t := task{Role: role, Kafka: b.kafka.Addr(), Definitions: definitions{Now: b.now}, Spans: s}
+	t := task{Role: role, Kafka: b.kafka.Addr(), Definitions: definitions{Now: b.now, Accounts: b.accounts}, Spans: s}
 	if r != nil {
 		t.Redis = r.Addr
 	}

@@ -55,7 +55,7 @@ func conditionTypes(seen map[reflect.Type]bool, c segment.Condition) {
 }
 
 func TestDefinitionsAreAcceptedAndEqualEverywhere(t *testing.T) {
-	for _, d := range []definitions{{Now: today}, {Now: today, Idle: 100}, {Tiny: 10}} {
+	for _, d := range []definitions{{Now: today, Accounts: 3}, {Now: today, Accounts: 1, Idle: 100}, {Tiny: 10}} {
 		var offsets []int64
 		for range 2 {
 			c, err := d.define(context.Background())
@@ -106,12 +106,15 @@ func TestQuantileAndMedian(t *testing.T) {
 }
 
 func TestDigestIsOfTheSet(t *testing.T) {
-	a, b := digest([]string{"x", "y"}), digest([]string{"y", "x"})
+	of := func(members ...string) string { return digest{}.with(members).String() }
+	a, b := of("x", "y"), digest{}.with([]string{"y"}).with([]string{"x"}).String()
 	if a != b {
 		t.Errorf("order counts: %s, %s", a, b)
 	}
-	if c := digest([]string{"xy", ""}); c == a {
-		t.Errorf("different members, equal digests: %s", c)
+	for _, c := range []string{of("xy", ""), of("x"), of("x", "x")} {
+		if c == a {
+			t.Errorf("different members, equal digests: %s", c)
+		}
 	}
 	if got := different(map[string]string{"s": a}, map[string]string{"s": "2:0"}); len(got) != 1 {
 		t.Errorf("different: %v", got)

@@ -10,17 +10,12 @@ import (
 	"time"
 
 	"rollcall/pipeline/catalog"
+	"rollcall/pipeline/naive"
 	"rollcall/pipeline/segment"
 )
 
 //go:embed segments.txt
 var segmentsText string
-
-// account is the one whose records most sections fold.
-const (
-	account     = "bench"
-	accountZone = "America/New_York"
-)
 
 // namedSegment is a segment as segments.txt has it.
 type namedSegment struct {
@@ -79,10 +74,11 @@ func idleSegments(n int) ([]namedSegment, error) {
 // definitions says what is defined. Equal definitions get equal offsets in
 // every process, so that one can read what another has written.
 type definitions struct {
-	None bool      // no segments at all
-	Idle int       // segments of the account beside those of segments.txt
-	Tiny int       // so many tiny accounts instead
-	Now  time.Time // today, for segments.txt
+	Accounts int       // of a crowd, each with the segments
+	None     bool      // no segments at all
+	Idle     int       // segments of each account beside those of segments.txt
+	Tiny     int       // so many tiny accounts instead
+	Now      time.Time // today, for segments.txt
 }
 
 // defined is a catalog with its log, which runs until stop is called.
@@ -128,13 +124,43 @@ func (d definitions) entries() ([]catalog.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := []catalog.Entry{catalog.PutAccount{
-		Account: account, Timezone: accountZone, RetentionDays: retentionDays, DefaultRegion: "US",
-	}}
-	for _, s := range append(busy, idle...) {
-		entries = append(entries, catalog.PutSegment{Account: account, ID: s.id, Name: s.id, Definition: s.def})
+	var entries []catalog.Entry
+	for i := range d.Accounts {
+		entries = append(entries, accountEntries(accountID(i), append(busy, idle...))...)
 	}
 	return entries, nil
 }
+
+// accountEntries define an account with segments.
+func accountEntries(id string, all []namedSegment) []catalog.Entry {
+	entries := []catalog.Entry{catalog.PutAccount{Account: id, Timezone: zoneName, RetentionDays: retentionDays, DefaultRegion: "US"}}
+	for _, s := range all {
+		entries = append(entries, catalog.PutSegment{Account: id, ID: s.id, Name: s.id, Definition: s.def})
+	}
+	return entries
+}
+
+// naiveAccounts are those of a crowd with the segments of segments.txt.
+func (d definitions) naiveAccounts() ([]naive.Account, error) {
+	all, err := segments(d.Now)
+	if err != nil {
+		return nil, err
+	}
+	var accounts []naive.Account
+	for i := range d.Accounts {
+		accounts = append(accounts, naiveAccount(accountID(i), all))
+	}
+	return accounts, nil
+}
+
+func naiveAccount(id string, all []namedSegment) naive.Account {
+	a := naive.Account{ID: id, Timezone: zoneName, RetentionDays: retentionDays, DefaultRegion: "US", Segments: map[string]segment.Definition{}}
+	for _, s := range all {
+		a.Segments[s.id] = s.def
+	}
+	return a
+}
+
+const zoneName = "America/New_York" // of every account with a history
 
 const retentionDays = 730

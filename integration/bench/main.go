@@ -23,6 +23,8 @@ import (
 // options are the command line.
 type options struct {
 	contacts, days int
+	accounts       int
+	large          int // contacts of the large account
 	rounds         int
 	seconds        int // of each kind of latency, and of each rate
 	idle           int // segments that don't flip
@@ -38,8 +40,11 @@ func parseOptions() options {
 	var o options
 	var only string
 	quick := flag.Bool("quick", false, "a small run, to see that everything works")
-	flag.IntVar(&o.contacts, "contacts", 100_000, "contacts of the account")
-	flag.IntVar(&o.days, "days", 30, "days of its history")
+	full := flag.Bool("full", false, "1 million contacts in 20 accounts with 90 days, and 1 million in the large account")
+	flag.IntVar(&o.contacts, "contacts", 100_000, "contacts of all accounts, of uneven size")
+	flag.IntVar(&o.accounts, "accounts", 20, "how many accounts they are in")
+	flag.IntVar(&o.days, "days", 30, "days of their history")
+	flag.IntVar(&o.large, "large", 200_000, "contacts of the account of which new segments, midnight and restart are measured")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds, of which the median counts")
 	flag.IntVar(&o.seconds, "seconds", 20, "seconds of each kind of latency and of each rate")
 	flag.IntVar(&o.idle, "idle", 1000, "segments that don't flip")
@@ -52,7 +57,10 @@ func parseOptions() options {
 	flag.StringVar(&o.profile, "profile", "", "directory of the CPU profiles; default that of results.json")
 	flag.Parse()
 	if *quick {
-		o.contacts, o.days, o.rounds, o.seconds, o.live, o.tiny, o.asked = 4000, 10, 1, 4, 8000, 2000, 20_000
+		o.contacts, o.days, o.rounds, o.seconds, o.live, o.tiny, o.asked, o.large = 4000, 10, 1, 4, 8000, 2000, 20_000, 5000
+	}
+	if *full {
+		o.contacts, o.days, o.large = 1_000_000, 90, 1_000_000
 	}
 	if only != "" {
 		o.only = strings.Split(only, ",")
@@ -75,19 +83,21 @@ func main() {
 
 // section is a part of the benchmark.
 type section struct {
-	name string
-	run  func(ctx context.Context, b *bench) error
+	name    string
+	history bool // wants the accounts' past in Kafka
+	run     func(ctx context.Context, b *bench) error
 }
 
 // sections are run in this order: each goes on from the topics that those before
 // it leave, and latency from the state that reading leaves in Redis.
 var sections = []section{
-	{"reading", reading},
-	{"redis", redisBytes},
-	{"idle", idlePairs},
-	{"latency", latency},
-	{"tiny", tinyAccounts},
-	{"asking", asking},
+	{"reading", true, reading},
+	{"redis", true, redisBytes},
+	{"idle", true, idlePairs},
+	{"latency", true, latency},
+	{"tiny", false, tinyAccounts},
+	{"asking", false, asking},
+	{"segment", false, newSegments},
 }
 
 func sectionNames() []string {
@@ -110,12 +120,15 @@ func benchmark(ctx context.Context, o options) error {
 	}
 	defer b.close()
 	b.page.printf("rollcall benchmark, %s\n%s\n", time.Now().Format("2006-01-02 15:04"), b.results.Machine)
-	if err := b.loadHistory(ctx); err != nil {
-		return err
-	}
 	for _, s := range sections {
 		if len(o.only) > 0 && !slices.Contains(o.only, s.name) {
 			continue
+		}
+		if s.history && b.history == nil {
+			err = b.loadHistory(ctx)
+		}
+		if err != nil {
+			return err
 		}
 		if err := s.run(ctx, b); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)

@@ -29,8 +29,11 @@ type results struct {
 	Latency *latencyResult
 	Tiny    *tinyResult
 	Asking  *askingResult
-	Aims    []aim
-	Wrong   []string // answers that were not right
+
+	NewSegment *newSegmentResult
+
+	Aims  []aim
+	Wrong []string // answers that were not right
 }
 
 // aim is something the product wants to reach.

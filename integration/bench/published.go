@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +22,7 @@ type changeLog struct {
 	kafkaLog
 
 	mu      sync.Mutex
-	members map[string]map[string]bool // by segment
+	members map[string]map[string]bool // by account and segment
 	heard   time.Time
 }
 
@@ -42,10 +44,11 @@ func (l *changeLog) Write(ctx context.Context, messages []consumers.Message) ([]
 }
 
 func (l *changeLog) change(c *pipeline.Change) {
-	of := l.members[c.Segment]
+	name := c.Account + "/" + c.Segment
+	of := l.members[name]
 	if of == nil {
 		of = map[string]bool{}
-		l.members[c.Segment] = of
+		l.members[name] = of
 	}
 	if c.Change == "entered" {
 		of[c.Contact] = true
@@ -61,18 +64,16 @@ func (l *changeLog) quiet() bool {
 	return time.Since(l.heard) > 3*time.Second
 }
 
-func (l *changeLog) answers(all []namedSegment) map[string]string {
+func (l *changeLog) answers(d *defined) map[string]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	answers := map[string]string{}
-	for _, s := range all {
-		var ids []string
-		for id := range l.members[s.id] {
-			ids = append(ids, id)
+	found := membership{}
+	for _, a := range d.Accounts() {
+		for _, s := range a.Segments {
+			found.add(a.ID, s.ID, slices.Collect(maps.Keys(l.members[a.ID+"/"+s.ID])))
 		}
-		answers[s.id] = digest(ids)
 	}
-	return answers
+	return found.digests()
 }
 
 // foldPublished folds without Redis once more, not to be measured but to see the
@@ -83,15 +84,11 @@ func foldPublished(ctx context.Context, t *task) (*outcome, error) {
 		return nil, err
 	}
 	defer s.close()
-	all, err := segments(t.now())
-	if err != nil {
-		return nil, err
-	}
 	log := &changeLog{kafkaLog: s.config.Log.(kafkaLog), members: map[string]map[string]bool{}, heard: time.Now()}
 	s.config.Publish, s.config.Log = true, log
 	read := &s.client.Stats.Records
 	err = serveUntil(ctx, s, func() bool { return read.Load() >= t.Spans.records() && log.quiet() })
-	return &outcome{Records: read.Load(), Answers: log.answers(all)}, err
+	return &outcome{Records: read.Load(), Answers: log.answers(s.defined)}, err
 }
 
 // serveUntil runs the pipeline as the product does.

@@ -3,62 +3,67 @@ package main
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"rollcall/consumers"
 	"rollcall/pipeline/naive"
-	"rollcall/pipeline/segment"
 )
 
-// recompute finds the members in the plain way: from all records at once.
+// recompute finds the members in the plain way: from all records of a partition at once.
 func recompute(ctx context.Context, t *task) (*outcome, error) {
 	c, err := openKafka(t.Kafka)
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
-	all, err := segments(t.now())
+	accounts, err := t.Definitions.naiveAccounts()
 	if err != nil {
 		return nil, err
 	}
-	world := naive.World{Partitions: partitions, Accounts: []naive.Account{naiveAccount(all)}}
-	for _, s := range t.Spans {
-		if world.Records, err = s.read(ctx, c, world.Records); err != nil {
+	found := membership{}
+	for number := range int32(partitions) {
+		r, err := t.Spans.recompute(ctx, c, accounts, number, t.now())
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range accounts {
+			for id := range a.Segments {
+				found.add(a.ID, id, r.Members(a.ID, id))
+			}
+		}
+	}
+	return &outcome{Records: t.Spans.records(), Answers: found.digests()}, nil
+}
+
+// recompute folds what the spans have of a partition.
+func (s spans) recompute(ctx context.Context, c *consumers.Client, accounts []naive.Account, number int32, now time.Time) (*naive.Result, error) {
+	r := naive.Begin(naive.World{Partitions: partitions, Accounts: accounts})
+	for _, p := range s {
+		if p.Partition != number {
+			continue
+		}
+		if err := p.read(ctx, c, func(rec naive.Record) { r.Take(rec) }); err != nil {
 			return nil, err
 		}
 	}
-	result := naive.Fold(world, t.now())
-	o := &outcome{Records: int64(len(world.Records)), Answers: map[string]string{}}
-	for _, s := range all {
-		o.Answers[s.id] = digest(result.Members(account, s.id))
+	for _, a := range accounts {
+		r.Settle(a, now)
 	}
-	return o, nil
+	return r, nil
 }
 
-func naiveAccount(all []namedSegment) naive.Account {
-	a := naive.Account{
-		ID: account, Timezone: "America/New_York", RetentionDays: retentionDays, DefaultRegion: "US",
-		Segments: map[string]segment.Definition{},
-	}
-	for _, s := range all {
-		a.Segments[s.id] = s.def
-	}
-	return a
-}
-
-// read appends the span's records.
-func (s span) read(ctx context.Context, c *consumers.Client, records []naive.Record) ([]naive.Record, error) {
+// read calls fn with the span's records.
+func (s span) read(ctx context.Context, c *consumers.Client, fn func(naive.Record)) error {
 	if s.From == s.To {
-		return records, nil
+		return nil
 	}
 	tp := consumers.TopicPartition{Topic: s.Topic, Partition: s.Partition}
-	_, err := c.ReadAll(ctx, tp, s.From, func(r *consumers.Record) error {
-		if r.Offset < s.To {
-			records = append(records, naive.Record{
-				Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time,
-				Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value),
-			})
-		}
+	_, err := c.ReadUpTo(ctx, tp, s.From, s.To, func(r *consumers.Record) error {
+		fn(naive.Record{
+			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time,
+			Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value),
+		})
 		return nil
 	})
-	return records, err
+	return err
 }

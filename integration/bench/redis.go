@@ -84,28 +84,43 @@ var kindNames = map[bitmaps.Kind]string{
 // kind, and the keys as Redis accounts for them.
 type keptBytes struct {
 	Kinds     map[string]int64
-	Fragments int64 // MEMORY USAGE of the account's hashes
+	Fragments int64 // MEMORY USAGE of the accounts' hashes
 	Changelog int64 // MEMORY USAGE of the changelogs
 }
 
-func readKept(ctx context.Context, c *redis.Client) (keptBytes, error) {
+func readKept(ctx context.Context, c *redis.Client, accounts int) (keptBytes, error) {
 	k := keptBytes{Kinds: map[string]int64{}}
-	store := bitmaps.NewStore(c, "rollcall")
 	for p := range int32(partitions) {
-		err := store.Fragments(ctx, p, account, "*", func(f bitmaps.Field, value []byte) error {
-			k.Kinds[kindNames[f.Kind]] += int64(len(f.String()) + len(value))
-			return nil
-		})
-		if err != nil {
-			return k, err
-		}
-		for suffix, sum := range map[string]*int64{":a:" + account: &k.Fragments, ":log": &k.Changelog} {
-			n, err := c.MemoryUsage(ctx, fmt.Sprintf("rollcall:{p%d}%s", p, suffix), 0).Result()
-			if err != nil && !errors.Is(err, redis.Nil) { // nothing was flushed so far
-				return k, fmt.Errorf("memory of partition %d: %w", p, err)
+		for i := range accounts {
+			if err := k.addFragments(ctx, c, p, accountID(i)); err != nil {
+				return k, err
 			}
-			*sum += n
+		}
+		if err := addMemory(ctx, c, p, ":log", &k.Changelog); err != nil {
+			return k, err
 		}
 	}
 	return k, nil
+}
+
+func (k *keptBytes) addFragments(ctx context.Context, c *redis.Client, p int32, account string) error {
+	store := bitmaps.NewStore(c, "rollcall")
+	err := store.Fragments(ctx, p, account, "*", func(f bitmaps.Field, value []byte) error {
+		k.Kinds[kindNames[f.Kind]] += int64(len(f.String()) + len(value))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return addMemory(ctx, c, p, ":a:"+account, &k.Fragments)
+}
+
+// addMemory adds what Redis says that a key of a partition takes.
+func addMemory(ctx context.Context, c *redis.Client, p int32, suffix string, sum *int64) error {
+	n, err := c.MemoryUsage(ctx, fmt.Sprintf("rollcall:{p%d}%s", p, suffix), 0).Result()
+	if err != nil && !errors.Is(err, redis.Nil) { // nothing was flushed so far
+		return fmt.Errorf("memory of partition %d: %w", p, err)
+	}
+	*sum += n
+	return nil
 }

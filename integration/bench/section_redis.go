@@ -152,7 +152,7 @@ func (res *redisResults) settle(ctx context.Context, b *bench, r *redisServer) e
 	for _, rate := range res.Rates {
 		res.Memory += rate.Use.Memory
 	}
-	before, err := readKept(ctx, r.Client)
+	before, err := readKept(ctx, r.Client, b.accounts)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (res *redisResults) settle(ctx context.Context, b *bench, r *redisServer) e
 	if err != nil {
 		return err
 	}
-	if res.Kept, err = readKept(ctx, r.Client); err != nil {
+	if res.Kept, err = readKept(ctx, r.Client, b.accounts); err != nil {
 		return err
 	}
 	res.Events = b.events(o.Outcomes)

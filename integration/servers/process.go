@@ -17,6 +17,7 @@ import (
 type process struct {
 	dir  string // its data, and its output in "log"
 	argv []string
+	as   *syscall.Credential // nil: as this process
 
 	pid    int
 	exited chan struct{} // closed when the child has been waited for
@@ -32,7 +33,7 @@ func (p *process) start(context.Context) error {
 	defer out.Close()
 	cmd := exec.Command(p.argv[0], p.argv[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.as}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
