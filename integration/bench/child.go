@@ -29,6 +29,7 @@ type task struct {
 	Profile     string // file for a CPU profile; empty: none
 	Seconds     int    // of each kind of latency
 	People      int    // of an audience
+	Rate        int    // records a second, around midnight
 }
 
 // outcome is what a child process says of it.
@@ -42,6 +43,7 @@ type outcome struct {
 	Latency  *latencies
 	Asking   *askingResult
 	Wrong    []string // answers that are not right
+	Midnight *midnightOutcome
 }
 
 // The roles of child processes.
@@ -54,6 +56,7 @@ var roles = map[string]func(context.Context, *task) (*outcome, error){
 	"latency":   measureLatency,
 	"asking":    measureAsking,
 	"sizes":     measureSizes,
+	"midnight":  turnMidnight,
 }
 
 // childArg as first argument makes a child process of this program.

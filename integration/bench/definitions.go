@@ -78,6 +78,8 @@ type definitions struct {
 	None     bool      // no segments at all
 	Idle     int       // segments of each account beside those of segments.txt
 	Tiny     int       // so many tiny accounts instead
+	Large    bool      // the large account instead
+	Segments int       // of the large account
 	Now      time.Time // today, for segments.txt
 }
 
@@ -112,6 +114,10 @@ func (d definitions) define(ctx context.Context) (*defined, error) {
 func (d definitions) entries() ([]catalog.Entry, error) {
 	if d.Tiny > 0 {
 		return tinyEntries(d.Tiny)
+	}
+	if d.Large {
+		all, err := midnightSegments(d.Segments, d.Now)
+		return accountEntries(large, all), err
 	}
 	busy, err := segments(d.Now)
 	if err != nil {

@@ -32,6 +32,8 @@ const (
 // bare consumer and one for the pipeline, so that neither is in the other's way.
 type prober struct {
 	task      *task
+	account   string
+	now       func() time.Time // by the View's clock
 	producer  *consumers.Producer
 	view      *pipeline.View
 	bare, seg *stopwatch
@@ -80,7 +82,7 @@ func measureLatency(ctx context.Context, t *task) (*outcome, error) {
 
 func newProber(s *session, store *bitmaps.Store) *prober {
 	return &prober{
-		task: s.task, producer: s.client.Producer(consumers.ProducerConfig{Concurrency: inFlight}),
+		task: s.task, account: account, now: time.Now, producer: s.client.Producer(consumers.ProducerConfig{Concurrency: inFlight}),
 		bare: newStopwatch(), seg: newStopwatch(), acked: newStopwatch(), news: make(chan struct{}, 1),
 		view: pipeline.NewView(pipeline.ViewConfig{
 			Partitions: partitions, Store: store, Catalog: s.defined.Catalog, Ends: kafkaEnds{s.client, s.defined},
@@ -141,8 +143,8 @@ func probe(n int) string { return "probe-" + strconv.Itoa(n) }
 // optIn makes a member of a contact.
 func (p *prober) optIn(n int, topic string) consumers.Message {
 	return consumers.Message{
-		Topic: topic, Partition: -1, Key: []byte(account + "/" + probe(n)),
-		Value: fmt.Appendf(nil, `{"account":%q,"contact":%q,"id":"probe-%d","source":"web-form"}`, account, probe(n), n),
+		Topic: topic, Partition: -1, Key: []byte(p.account + "/" + probe(n)),
+		Value: fmt.Appendf(nil, `{"account":%q,"contact":%q,"id":"probe-%d","source":"web-form"}`, p.account, probe(n), n),
 	}
 }
 
@@ -152,24 +154,24 @@ func (p *prober) enterContacts(ctx context.Context, n int) error {
 	var all []consumers.Message
 	for i := range n {
 		all = append(all, consumers.Message{
-			Topic: pipeline.TopicContacts, Partition: -1, Key: []byte(account + "/" + probe(i)),
-			Value: fmt.Appendf(nil, `{"account":%q,"contact":%q,"phone":"+12125550100"}`, account, probe(i)),
+			Topic: pipeline.TopicContacts, Partition: -1, Key: []byte(p.account + "/" + probe(i)),
+			Value: fmt.Appendf(nil, `{"account":%q,"contact":%q,"phone":"+12125550100"}`, p.account, probe(i)),
 		})
 	}
 	if _, err := p.producer.Write(ctx, all); err != nil {
 		return err
 	}
-	return p.awaitFresh(ctx, time.Now())
+	return p.awaitFresh(ctx, p.now())
 }
 
 // awaitFresh returns when the View has all that was written before a moment.
 func (p *prober) awaitFresh(ctx context.Context, written time.Time) error {
 	for {
-		f := p.view.Freshness(account)
+		f := p.view.Freshness(p.account)
 		if f.Fresh && f.AsOf.After(written) {
 			return nil
 		}
-		if time.Since(written) > 2*time.Minute {
+		if p.now().Sub(written) > 5*time.Minute {
 			return fmt.Errorf("the view is not fresh: %q", f.Missing)
 		}
 		select {
@@ -192,7 +194,7 @@ func (p *prober) consume(ctx context.Context) error {
 		g.Go(func() error {
 			tp := consumers.TopicPartition{Topic: topicBare, Partition: number}
 			err := c.Tail(ctx, tp, -1, func(r *consumers.Record) error {
-				n, err := strconv.Atoi(string(r.Key[len(account+"/"+"probe-"):]))
+				n, err := strconv.Atoi(string(r.Key[len(p.account+"/"+"probe-"):]))
 				p.bare.end(n)
 				return err
 			}, nil)
@@ -223,7 +225,7 @@ func (p *prober) look(ctx context.Context) error {
 		for _, n := range numbers {
 			contacts = append(contacts, probe(n))
 		}
-		answers, _, err := p.view.Check(ctx, account, probedSegment, contacts)
+		answers, _, err := p.view.Check(ctx, p.account, probedSegment, contacts)
 		if err != nil {
 			return err
 		}

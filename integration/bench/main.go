@@ -25,6 +25,7 @@ type options struct {
 	contacts, days int
 	accounts       int
 	large          int // contacts of the large account
+	segments       int // of its midnight
 	rounds         int
 	seconds        int // of each kind of latency, and of each rate
 	idle           int // segments that don't flip
@@ -45,6 +46,7 @@ func parseOptions() options {
 	flag.IntVar(&o.accounts, "accounts", 20, "how many accounts they are in")
 	flag.IntVar(&o.days, "days", 30, "days of their history")
 	flag.IntVar(&o.large, "large", 200_000, "contacts of the account of which new segments, midnight and restart are measured")
+	flag.IntVar(&o.segments, "segments", 1000, "segments of its midnight")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds, of which the median counts")
 	flag.IntVar(&o.seconds, "seconds", 20, "seconds of each kind of latency and of each rate")
 	flag.IntVar(&o.idle, "idle", 1000, "segments that don't flip")
@@ -57,7 +59,7 @@ func parseOptions() options {
 	flag.StringVar(&o.profile, "profile", "", "directory of the CPU profiles; default that of results.json")
 	flag.Parse()
 	if *quick {
-		o.contacts, o.days, o.rounds, o.seconds, o.live, o.tiny, o.asked, o.large = 4000, 10, 1, 4, 8000, 2000, 20_000, 5000
+		o.contacts, o.days, o.rounds, o.seconds, o.live, o.tiny, o.asked, o.large, o.segments = 4000, 10, 1, 4, 8000, 2000, 20_000, 5000, 200
 	}
 	if *full {
 		o.contacts, o.days, o.large = 1_000_000, 90, 1_000_000
@@ -98,6 +100,8 @@ var sections = []section{
 	{"tiny", false, tinyAccounts},
 	{"asking", false, asking},
 	{"segment", false, newSegments},
+	{"restart", false, restarts},
+	{"midnight", false, midnight},
 }
 
 func sectionNames() []string {

@@ -31,6 +31,8 @@ type results struct {
 	Asking  *askingResult
 
 	NewSegment *newSegmentResult
+	Midnight   *midnightResult
+	Restart    *restartResult
 
 	Aims  []aim
 	Wrong []string // answers that were not right

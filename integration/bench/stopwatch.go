@@ -42,6 +42,13 @@ func (s *stopwatch) running(dst []int) []int {
 	return dst
 }
 
+// time is how long a number took, 0 if it has not ended.
+func (s *stopwatch) time(n int) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.took[n]
+}
+
 // from are the times of the numbers that are not below first.
 func (s *stopwatch) from(first int) []time.Duration {
 	s.mu.Lock()

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"rollcall/pipeline/segment"
+)
+
+// narrowings make many segments of few: to the lists of package generate.
+var narrowings = []string{
+	``, `in list "newsletter"`, `in list "spring-sale"`, `in list "new-arrivals"`, `in list "win-back"`, `in list "vip"`,
+	`in form "giveaway"`, `in form "contact-us"`, `in form "demo-request"`, `in webinar "product-tour"`, `in webinar "holiday-planning"`,
+	`in list "newsletter" and opted in`, `in list "spring-sale" and opted in`, `in list "new-arrivals" and opted in`,
+	`in list "win-back" and opted in`, `in list "vip" and opted in`, `in form "giveaway" and opted in`,
+	`in form "contact-us" and opted in`, `in form "demo-request" and opted in`, `in webinar "product-tour" and opted in`,
+}
+
+// midnightSegments are n: those of segments.txt, and each of them narrowed in
+// turn to a list, or to those of it that are opted in.
+func midnightSegments(n int, now time.Time) ([]namedSegment, error) {
+	base, err := segments(now)
+	if err != nil {
+		return nil, err
+	}
+	var all []namedSegment
+	for turn, text := range narrowings {
+		for _, s := range base {
+			if len(all) == n {
+				return all, nil
+			}
+			if s.def, err = narrowed(s.def, text); err != nil {
+				return nil, err
+			}
+			if turn > 0 {
+				s.id = fmt.Sprintf("%s-%d", s.id, turn)
+			}
+			all = append(all, s)
+		}
+	}
+	return all, nil
+}
+
+func narrowed(def segment.Definition, text string) (segment.Definition, error) {
+	if text == "" {
+		return def, nil
+	}
+	by, err := segment.Parse("all contacts where " + text)
+	if err != nil {
+		return def, err
+	}
+	if def.Where != nil {
+		by.Where = segment.All{def.Where, by.Where}
+	}
+	by.From = def.From
+	return segment.Parse(by.Text())
+}
