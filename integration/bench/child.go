@@ -48,15 +48,17 @@ type outcome struct {
 
 // The roles of child processes.
 var roles = map[string]func(context.Context, *task) (*outcome, error){
-	"stock":     readStock,
-	"raw":       readRaw,
-	"fold":      foldTasks,
-	"naive":     recompute,
-	"published": foldPublished,
-	"latency":   measureLatency,
-	"asking":    measureAsking,
-	"sizes":     measureSizes,
-	"midnight":  turnMidnight,
+	"stock":      readStock,
+	"stock-json": readStock,
+	"franz":      readFranz,
+	"raw":        readRaw,
+	"fold":       foldTasks,
+	"naive":      recompute,
+	"published":  foldPublished,
+	"latency":    measureLatency,
+	"midnight":   turnMidnight,
+	"asking":     measureAsking,
+	"sizes":      measureSizes,
 }
 
 // childArg as first argument makes a child process of this program.

@@ -79,7 +79,7 @@ type definitions struct {
 	Idle     int       // segments of each account beside those of segments.txt
 	Tiny     int       // so many tiny accounts instead
 	Large    bool      // the large account instead
-	Segments int       // of the large account
+	Segments int       // of each account; 0: the 50 of segments.txt
 	Now      time.Time // today, for segments.txt
 }
 
@@ -115,26 +115,33 @@ func (d definitions) entries() ([]catalog.Entry, error) {
 	if d.Tiny > 0 {
 		return tinyEntries(d.Tiny)
 	}
-	if d.Large {
-		all, err := midnightSegments(d.Segments, d.Now)
-		return accountEntries(large, all), err
-	}
-	busy, err := segments(d.Now)
+	busy, err := d.busy()
 	if err != nil {
 		return nil, err
-	}
-	if d.None {
-		busy = nil
 	}
 	idle, err := idleSegments(d.Idle)
 	if err != nil {
 		return nil, err
+	}
+	if d.Large {
+		return accountEntries(large, busy), nil
 	}
 	var entries []catalog.Entry
 	for i := range d.Accounts {
 		entries = append(entries, accountEntries(accountID(i), append(busy, idle...))...)
 	}
 	return entries, nil
+}
+
+// busy are the segments that records are to flip.
+func (d definitions) busy() ([]namedSegment, error) {
+	switch {
+	case d.None:
+		return nil, nil
+	case d.Segments > 0:
+		return manySegments(d.Segments, d.Now)
+	}
+	return segments(d.Now)
 }
 
 // accountEntries define an account with segments.
@@ -146,9 +153,9 @@ func accountEntries(id string, all []namedSegment) []catalog.Entry {
 	return entries
 }
 
-// naiveAccounts are those of a crowd with the segments of segments.txt.
+// naiveAccounts are those of a crowd.
 func (d definitions) naiveAccounts() ([]naive.Account, error) {
-	all, err := segments(d.Now)
+	all, err := d.busy()
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ type options struct {
 	accounts       int
 	large          int // contacts of the large account
 	segments       int // of its midnight
+	growth         int // contacts from which growth is measured
 	rounds         int
 	seconds        int // of each kind of latency, and of each rate
 	idle           int // segments that don't flip
@@ -47,6 +48,7 @@ func parseOptions() options {
 	flag.IntVar(&o.days, "days", 30, "days of their history")
 	flag.IntVar(&o.large, "large", 200_000, "contacts of the account of which new segments, midnight and restart are measured")
 	flag.IntVar(&o.segments, "segments", 1000, "segments of its midnight")
+	flag.IntVar(&o.growth, "growth", 20_000, "contacts of which growth measures a tenth and five times")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds, of which the median counts")
 	flag.IntVar(&o.seconds, "seconds", 20, "seconds of each kind of latency and of each rate")
 	flag.IntVar(&o.idle, "idle", 1000, "segments that don't flip")
@@ -59,7 +61,7 @@ func parseOptions() options {
 	flag.StringVar(&o.profile, "profile", "", "directory of the CPU profiles; default that of results.json")
 	flag.Parse()
 	if *quick {
-		o.contacts, o.days, o.rounds, o.seconds, o.live, o.tiny, o.asked, o.large, o.segments = 4000, 10, 1, 4, 8000, 2000, 20_000, 5000, 200
+		o.contacts, o.days, o.rounds, o.seconds, o.live, o.tiny, o.asked, o.large, o.segments, o.growth = 4000, 10, 1, 4, 8000, 2000, 20_000, 5000, 200, 400
 	}
 	if *full {
 		o.contacts, o.days, o.large = 1_000_000, 90, 1_000_000
@@ -102,6 +104,7 @@ var sections = []section{
 	{"segment", false, newSegments},
 	{"restart", false, restarts},
 	{"midnight", false, midnight},
+	{"growth", false, growth},
 }
 
 func sectionNames() []string {

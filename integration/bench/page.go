@@ -33,6 +33,7 @@ type results struct {
 	NewSegment *newSegmentResult
 	Midnight   *midnightResult
 	Restart    *restartResult
+	Growth     []growthResult
 
 	Aims  []aim
 	Wrong []string // answers that were not right

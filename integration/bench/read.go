@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -33,7 +34,8 @@ func readRaw(ctx context.Context, t *task) (*outcome, error) {
 	return r.run(ctx, c)
 }
 
-// readStock reads with kafka-go's Reader, one for each partition.
+// readStock reads with kafka-go's Reader, one for each partition, and as
+// stock-json decodes what it reads.
 func readStock(ctx context.Context, t *task) (*outcome, error) {
 	var m meter
 	m.start()
@@ -41,7 +43,7 @@ func readStock(ctx context.Context, t *task) (*outcome, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, s := range t.Spans {
 		if s.From < s.To {
-			g.Go(func() error { return s.readStock(ctx, t.Kafka, &records) })
+			g.Go(func() error { return s.readStock(ctx, t, &records) })
 		}
 	}
 	if err := g.Wait(); err != nil {
@@ -50,9 +52,9 @@ func readStock(ctx context.Context, t *task) (*outcome, error) {
 	return &outcome{Records: records.Load(), Used: m.stop()}, nil
 }
 
-func (s span) readStock(ctx context.Context, brokers string, records *atomic.Int64) error {
+func (s span) readStock(ctx context.Context, t *task, records *atomic.Int64) error {
 	r := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: strings.Split(brokers, ","), Topic: s.Topic, Partition: int(s.Partition), MaxBytes: 1 << 20,
+		Brokers: strings.Split(t.Kafka, ","), Topic: s.Topic, Partition: int(s.Partition), MaxBytes: 1 << 20,
 		MaxWait: 100 * time.Millisecond, // to end soon, as Close waits for it
 	})
 	defer r.Close()
@@ -64,9 +66,26 @@ func (s span) readStock(ctx context.Context, brokers string, records *atomic.Int
 		if err != nil {
 			return fmt.Errorf("%s/%d: %w", s.Topic, s.Partition, err)
 		}
+		if t.Role == "stock-json" {
+			decodeStock(m.Value)
+		}
 		if m.Offset >= s.To-1 {
 			records.Add(n)
 			return nil
 		}
 	}
+}
+
+// stockRecord has the fields of the contract that state is made of.
+type stockRecord struct {
+	ID, Account, Contact, Message, Phone, Region, Kind, List string
+	Member                                                   bool
+	At                                                       time.Time
+}
+
+// decodeStock decodes a record as one would write it down first. Some are not
+// to be read.
+func decodeStock(value []byte) {
+	var r stockRecord
+	_ = json.Unmarshal(value, &r)
 }

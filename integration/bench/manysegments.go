@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"rollcall/pipeline/segment"
@@ -16,12 +17,15 @@ var narrowings = []string{
 	`in form "contact-us" and opted in`, `in form "demo-request" and opted in`, `in webinar "product-tour" and opted in`,
 }
 
-// midnightSegments are n: those of segments.txt, and each of them narrowed in
-// turn to a list, or to those of it that are opted in.
-func midnightSegments(n int, now time.Time) ([]namedSegment, error) {
+// manySegments are n: some of segments.txt, or all of them and then each narrowed
+// in turn to a list, or to those of it that are opted in.
+func manySegments(n int, now time.Time) ([]namedSegment, error) {
 	base, err := segments(now)
 	if err != nil {
 		return nil, err
+	}
+	if n < len(base) {
+		return someSegments(n, base), nil
 	}
 	var all []namedSegment
 	for turn, text := range narrowings {
@@ -39,6 +43,16 @@ func midnightSegments(n int, now time.Time) ([]namedSegment, error) {
 		}
 	}
 	return all, nil
+}
+
+// someSegments are n from all over, none of which stands on others.
+func someSegments(n int, of []namedSegment) (some []namedSegment) {
+	for i := 0; i < len(of) && len(some) < n; i += max(1, len(of)/n) {
+		if s := of[i]; !strings.Contains(s.def.Text(), `segment "`) {
+			some = append(some, s)
+		}
+	}
+	return some
 }
 
 func narrowed(def segment.Definition, text string) (segment.Definition, error) {
