@@ -65,7 +65,7 @@ var roles = map[string]func(context.Context, *task) (*outcome, error){
 const childArg = "child"
 
 // childTimeout ends a child that hangs.
-const childTimeout = 10 * time.Minute
+const childTimeout = 30 * time.Minute
 
 // spawn runs t in a child process. begun, if not nil, is called when what is
 // measured begins.
