@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"time"
 
 	"rollcall/bitmaps"
@@ -30,6 +31,7 @@ type task struct {
 	Seconds     int    // of each kind of latency
 	People      int    // of an audience
 	Rate        int    // records a second, around midnight
+	Cores       int    // that may be used; 0: all
 }
 
 // outcome is what a child process says of it.
@@ -123,6 +125,9 @@ func serveParent(ctx context.Context) error {
 	var t task
 	if err := json.Unmarshal(in, &t); err != nil {
 		return err
+	}
+	if t.Cores > 0 {
+		runtime.GOMAXPROCS(t.Cores)
 	}
 	ctx, cancel := context.WithTimeout(ctx, childTimeout)
 	defer cancel()

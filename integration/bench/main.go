@@ -97,6 +97,7 @@ type section struct {
 var sections = []section{
 	{"reading", true, reading},
 	{"redis", true, redisBytes},
+	{"scale", true, scale},
 	{"idle", true, idlePairs},
 	{"latency", true, latency},
 	{"tiny", false, tinyAccounts},

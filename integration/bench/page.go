@@ -34,6 +34,7 @@ type results struct {
 	Midnight   *midnightResult
 	Restart    *restartResult
 	Growth     []growthResult
+	Scale      []scaleResult
 
 	Aims  []aim
 	Wrong []string // answers that were not right

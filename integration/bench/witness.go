@@ -25,9 +25,15 @@ type witness struct {
 	at      time.Time // when the last of them was acknowledged
 }
 
-// write adds a contact to every partition, and to some two.
+// write adds contacts to every partition.
 func (w *witness) write(ctx context.Context) error {
-	var all []consumers.Message
+	_, err := w.site.producer.Write(ctx, w.records())
+	w.at = time.Now()
+	return err
+}
+
+// records are of as many new contacts as it takes to have one in every partition.
+func (w *witness) records() (all []consumers.Message) {
 	has := map[int]bool{}
 	for len(has) < partitions {
 		contact := "witness-" + strconv.Itoa(len(w.written))
@@ -38,9 +44,7 @@ func (w *witness) write(ctx context.Context) error {
 			consumers.Message{Topic: pipeline.TopicContacts, Partition: -1, Key: key, Value: fmt.Appendf(nil, `{"account":%q,"contact":%q}`, large, contact)},
 			consumers.Message{Topic: pipeline.TopicOptedIn, Partition: -1, Key: key, Value: fmt.Appendf(nil, `{"account":%q,"contact":%q,"id":%q}`, large, contact, contact)})
 	}
-	_, err := w.site.producer.Write(ctx, all)
-	w.at = time.Now()
-	return err
+	return all
 }
 
 // look asks until an answer is fresh and has all that was written, and tells how
