@@ -33,6 +33,8 @@ type bench struct {
 	written map[string]int64 // its records by topic
 	site    *site            // nil so far
 
+	kafkaUse kafkaUse // of the history
+
 	page    page
 	results results
 }
@@ -130,14 +132,18 @@ func (b *bench) loadHistory(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := load(ctx, b.producer, messages(b.people.history(), b.written)); err != nil {
+	err = b.measureKafka(ctx, func() (err error) {
+		if err := load(ctx, b.producer, messages(b.people.history(), b.written)); err != nil {
+			return err
+		}
+		b.history, err = logSpans(ctx, b.client)
 		return err
-	}
-	if b.history, err = logSpans(ctx, b.client); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	n := b.people.counts()
-	b.page.printf("%d contacts in %d accounts, %d days: %d records (%d repeated, %d late, %d bad) in %d partitions, written in %.1f s.\n\n",
+	b.page.printf("%d contacts in %d accounts, %d days: %d records (%d repeated, %d late, %d bad) in %d partitions, written and read once in %.1f s.\n\n",
 		b.contacts, b.accounts, b.days, n.Records, n.Repeats, n.Late, n.Bad, partitions, time.Since(began).Seconds())
 	return nil
 }

@@ -35,6 +35,8 @@ type results struct {
 	Restart    *restartResult
 	Growth     []growthResult
 	Scale      []scaleResult
+	Constants  *constants
+	Capacity   []need
 
 	Aims  []aim
 	Wrong []string // answers that were not right
@@ -59,6 +61,7 @@ func (b *bench) wrong(format string, args ...any) {
 
 // finish prints the aims and writes the results.
 func (b *bench) finish(file string) error {
+	b.printCapacity()
 	b.page.heading("Aims")
 	for _, a := range b.results.Aims {
 		verdict := "reached    "

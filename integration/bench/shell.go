@@ -49,7 +49,7 @@ func (s *shell) ask(statement string) (string, error) {
 			return "", s.failed(statement, err)
 		}
 		if line = strings.TrimSpace(line); line == endMark {
-			return strings.Join(lines, "\n"), nil
+			return strings.TrimSpace(strings.Join(lines, "\n")), nil
 		}
 		lines = append(lines, line)
 	}
