@@ -82,5 +82,5 @@ soak: ## kill processes, Redis and brokers KILLS=200 times at random, while reco
 fuzz: ## fuzz all that is decoded, FUZZTIME=1m for each target; FUZZ=Parse for some
 	@GO='$(GO)' ./fuzz.sh
 
-bench: ## run the benchmark program against real servers
-	$(GO) run ./integration/bench
+bench: ## run the benchmark program against real servers and rivals; BENCH=--help tells what there is, BENCH=-full takes hours
+	$(GO) run ./integration/bench $(BENCH)

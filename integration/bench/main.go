@@ -59,6 +59,7 @@ func parseOptions() options {
 	flag.StringVar(&only, "only", "", "sections to run: "+strings.Join(sectionNames(), ", ")+"; default all")
 	flag.StringVar(&o.out, "out", "", "directory of results.json; default a new temporary one")
 	flag.StringVar(&o.profile, "profile", "", "directory of the CPU profiles; default that of results.json")
+	flag.Usage = printUsage
 	flag.Parse()
 	if *quick {
 		o.contacts, o.days, o.rounds, o.seconds, o.live, o.tiny, o.asked, o.large, o.segments, o.growth = 4000, 10, 1, 4, 8000, 2000, 20_000, 5000, 200, 400
@@ -70,6 +71,18 @@ func parseOptions() options {
 		o.only = strings.Split(only, ",")
 	}
 	return o
+}
+
+// printUsage is what --help prints.
+func printUsage() {
+	fmt.Fprint(flag.CommandLine.Output(), `bench measures rollcall beside its rivals, and the least that anything could take.
+
+Kafka and Redis are started as for the tests. Of the rivals it uses what it finds, and says what is missing:
+  PostgreSQL   initdb in PATH or /usr/lib/postgresql/*/bin (Debian: apt-get install postgresql); run as postgres if this is root
+  ClickHouse   a Python with chdb: python3, or $CHDB_PYTHON (python3 -m venv DIR; DIR/bin/pip install chdb; CHDB_PYTHON=DIR/bin/python)
+
+`)
+	flag.PrintDefaults()
 }
 
 func main() {

@@ -121,3 +121,7 @@ func unprivileged() (*syscall.Credential, error) {
 	gid, err := strconv.ParseUint(u.Gid, 10, 32)
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, err
 }
+
+// Missing tells whether an error is that this machine lacks a server, as against
+// one that is broken.
+func Missing(err error) bool { return errors.Is(err, errUnavailable) }
