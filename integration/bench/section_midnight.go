@@ -48,10 +48,10 @@ func midnight(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	b.printMidnight(o.Midnight)
 	if err := b.checkMidnight(ctx, s, o.Midnight); err != nil {
 		return err
 	}
-	b.printMidnight(o.Midnight)
 	return r.stopEarly(b)
 }
 
@@ -82,7 +82,7 @@ func (b *bench) checkMidnight(ctx context.Context, s *site, o *midnightOutcome) 
 			b.wrong("midnight: %d members of %s, not %d", o.Sizes[id], id, n)
 		}
 	}
-	b.page.printf("The sizes of %d of the segments after midnight were held against a naive recomputation: %s.\n", len(want), b.verdict())
+	b.page.printf("The sizes of %d of the segments after midnight were held against a naive recomputation: %s.\n\n", len(want), b.verdict())
 	return nil
 }
 
@@ -97,7 +97,7 @@ func (b *bench) printMidnight(o *midnightOutcome) {
 	b.page.printf("%-52s %8s %9s %9s %9s\n", "from just before a record is produced to member", "samples", "p50 ms", "p99 ms", "most ms")
 	b.page.printf("%-52s %8d %9.2f %9.2f %9.2f\n", "before midnight", res.Before.Samples, res.Before.P50, res.Before.P99, res.Before.Most)
 	b.page.printf("%-52s %8d %9.2f %9.2f %9.2f\n", "while the day turned", res.During.Samples, res.During.P50, res.During.P99, res.During.Most)
-	b.page.printf("In a process of its own that runs the product's pipeline and View, without HTTP and without publishing changes.\n\n")
+	b.page.printf("In a process of its own that runs the product's pipeline and View, without HTTP and without publishing changes.\n")
 	b.aim(res.Turned < 1, fmt.Sprintf("midnight of %d segments, %d contacts", res.Segments, res.Contacts), "< 1 s", fmt.Sprintf("%.2f s", res.Turned))
 	b.aim(res.During.P99 <= 2*res.Before.P99, "p99 of live records at midnight", "<= 2 x before", fmt.Sprintf("%.2f ms, before %.2f", res.During.P99, res.Before.P99))
 }

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// scaleResult is the history folded by several processes, or on several cores.
+// scaleResult is all records folded by several processes, or on several cores.
 type scaleResult struct {
 	Processes int
 	Cores     int     // that each process may use
@@ -28,22 +28,26 @@ var scales = []scaleResult{
 // the nodes of a cluster would be. On a machine of few cores it shows whether
 // dividing costs anything, in CPU-seconds, and not how much sooner it ends.
 func scale(ctx context.Context, b *bench) error {
-	b.page.heading("Scale: the history, with the commit to Redis, on cores and by processes")
+	b.page.heading("Scale: all records so far, with the commit to Redis, on cores and by processes")
 	servers, err := b.scaleServers()
+	if err != nil {
+		return err
+	}
+	all, err := logSpans(ctx, b.client) // up to its end, as a batch does not stop before
 	if err != nil {
 		return err
 	}
 	b.page.printf("%9s %6s %10s %8s %9s %8s %10s %8s\n", "processes", "cores", "records", "CPU s", "CPU us/r", "x first", "Redis us/r", "wall s")
 	for _, res := range scales {
 		for range b.rounds {
-			if err := res.run(ctx, b, servers); err != nil {
+			if err := res.run(ctx, b, servers, all); err != nil {
 				return err
 			}
 		}
 		b.results.Scale = append(b.results.Scale, res)
 		first := b.results.Scale[0]
-		if res.Members != first.Members || res.Records != b.history.records() {
-			b.wrong("%d processes: %d members after %d records, not %d after %d", res.Processes, res.Members, res.Records, first.Members, b.history.records())
+		if res.Members != first.Members || res.Records != all.records() {
+			b.wrong("%d processes: %d members after %d records, not %d after %d", res.Processes, res.Members, res.Records, first.Members, all.records())
 		}
 		b.page.printf("%9d %6d %10d %8.2f %9.3f %8.2f %10.3f %8.2f\n", res.Processes, res.Cores, res.Records, res.CPU, res.Micros,
 			res.Micros/first.Micros, 1e6*res.RedisCPU/float64(res.Records), res.Wall)
@@ -70,7 +74,7 @@ func (b *bench) scaleServers() (all []*redisServer, err error) {
 }
 
 // run is one round.
-func (res *scaleResult) run(ctx context.Context, b *bench, servers []*redisServer) error {
+func (res *scaleResult) run(ctx context.Context, b *bench, servers []*redisServer, all spans) error {
 	outcomes := make([]*outcome, res.Processes)
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range outcomes {
@@ -78,7 +82,7 @@ func (res *scaleResult) run(ctx context.Context, b *bench, servers []*redisServe
 			if err := servers[i].FlushAll(ctx).Err(); err != nil {
 				return err
 			}
-			t := b.task("fold", servers[i], b.history.part(i, res.Processes))
+			t := b.task("fold", servers[i], all.part(i, res.Processes))
 			t.Cores, t.Answers = res.Cores, true
 			outcomes[i], err = spawn(ctx, t, nil)
 			return err
@@ -115,12 +119,13 @@ func membersIn(answers map[string]string) (sum int64) {
 	return sum
 }
 
-// part is what one of n processes reads: every nth partition.
+// part is what one of n processes reads: every nth partition. The others end
+// where they begin.
 func (s spans) part(i, n int) spans {
 	mine := slices.Clone(s)
 	for at, p := range s {
 		if int(p.Partition)%n != i {
-			mine[at].From, mine[at].To = 0, 0
+			mine[at].From = p.To
 		}
 	}
 	return mine
