@@ -8,7 +8,7 @@ type assumptions struct {
 	PerContact float64 // events of a contact a day
 	Kept       float64 // days of events in Redis
 	Logged     float64 // days of records in Kafka
-	Batch      float64 // records to a commit at the peak
+	Round      float64 // seconds that a commit takes, in which the next records gather
 	Busy       float64 // share of a core, or of a node's memory or disk, that is to be used
 	PerTask    float64 // contacts of a partition at most
 	Node       float64 // bytes of a Redis node's memory
@@ -18,7 +18,7 @@ type assumptions struct {
 }
 
 var assumed = assumptions{
-	Peak: 3, PerContact: 2, Kept: 90, Logged: 90, Batch: 20, Busy: 0.5, PerTask: 1e6,
+	Peak: 3, PerContact: 2, Kept: 90, Logged: 90, Round: 0.001, Busy: 0.5, PerTask: 1e6,
 	Node: 64e9, Disk: 8e12, Cores: 8, Copies: 3,
 }
 
@@ -27,6 +27,7 @@ type need struct {
 	Events, Contacts float64 // a day, and in all
 	PeakRate         float64 // records a second
 	Partitions       float64
+	Batch            float64 // records to a commit at the peak
 	ClientCores      float64
 	RedisCores       float64
 	RedisBytes       float64 // without replicas
@@ -41,9 +42,10 @@ type need struct {
 // of is the model.
 func (a assumptions) of(events float64, c *constants) need {
 	n := need{Events: events, Contacts: events / a.PerContact, PeakRate: a.Peak * events / 86400}
-	n.Partitions = max(8, powerOfTwo(max(n.Contacts/a.PerTask, n.PeakRate*c.Client.each(a.Batch)/1e6/a.Busy)))
-	n.ClientCores = n.PeakRate * c.Client.each(a.Batch) / 1e6 / a.Busy
-	n.RedisCores = n.PeakRate * c.Redis.each(a.Batch) / 1e6 / a.Busy
+	n.Partitions = max(8, powerOfTwo(max(n.Contacts/a.PerTask, n.PeakRate*c.Client.each(1)/1e6/a.Busy)))
+	n.Batch = max(1, n.PeakRate/n.Partitions*a.Round)
+	n.ClientCores = n.PeakRate * c.Client.each(n.Batch) / 1e6 / a.Busy
+	n.RedisCores = n.PeakRate * c.Redis.each(n.Batch) / 1e6 / a.Busy
 	n.RedisBytes = events*a.Kept*c.Event + n.Contacts*c.Contact
 	n.RedisNodes = math.Ceil(max(n.RedisCores, n.RedisBytes/(a.Node*a.Busy)))
 	n.OwnerBytes, n.ReplicaBytes = n.Contacts*c.Owner, n.Contacts*c.Owner
@@ -69,7 +71,7 @@ func (b *bench) printCapacity() {
 	}{{"CPU of the owner", c.Client}, {"CPU of Redis", c.Redis}, {"sent to Redis", c.Sent}} {
 		b.page.printf("%-20s %8.3f for a record + %8.1f for a commit (%s)\n", line.what, line.of.Record, line.of.Commit, unitOf(line.what))
 	}
-	b.page.printf("kept in Redis        %8.1f B an event + %.0f B a contact; in the owner's memory %.0f B a contact\n", c.Event, c.Contact, c.Owner)
+	b.page.printf("kept in Redis        %8.1f B an event + %.0f B a contact; in a process %.0f B a contact\n", c.Event, c.Contact, c.Owner)
 	b.page.printf("in Kafka             %8.0f B a record; the broker takes %.2f us to take a record in and give it out once\n\n", c.Record, c.Broker)
 	b.page.printf("%14s %9s %9s %10s %8s %8s %8s %6s %10s %9s %10s %7s\n", "events a day", "peak/s", "contacts", "partitions",
 		"cores", "process.", "Redis GB", "nodes", "Redis cores", "owners GB", "Kafka TB", "brokers")

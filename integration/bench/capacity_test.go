@@ -24,11 +24,11 @@ func TestCapacity(t *testing.T) {
 	c := &constants{
 		Client: cost{2, 60}, Redis: cost{1, 40}, Event: 10, Contact: 100, Owner: 150, Record: 200, Broker: 10,
 	}
-	a := assumptions{Peak: 2, PerContact: 2, Kept: 10, Logged: 10, Batch: 20, Busy: 0.5, PerTask: 1e6, Node: 1e9, Disk: 1e12, Cores: 4, Copies: 3}
+	a := assumptions{Peak: 2, PerContact: 2, Kept: 10, Logged: 10, Round: 0.001, Busy: 0.5, PerTask: 1e6, Node: 1e9, Disk: 1e12, Cores: 4, Copies: 3}
 	got := a.of(86400*1000, c)
 	want := need{
-		Events: 86_400_000, Contacts: 43_200_000, PeakRate: 2000, Partitions: 64,
-		ClientCores: 0.02, RedisCores: 0.012, RedisBytes: 8.64e9 + 4.32e9, RedisNodes: 26, Processes: 13,
+		Events: 86_400_000, Contacts: 43_200_000, PeakRate: 2000, Partitions: 64, Batch: 1,
+		ClientCores: 0.248, RedisCores: 0.164, RedisBytes: 8.64e9 + 4.32e9, RedisNodes: 26, Processes: 13,
 		OwnerBytes: 6.48e9, ReplicaBytes: 6.48e9, KafkaBytes: 518.4e9, Brokers: 3,
 	}
 	if math.Abs(got.ClientCores-want.ClientCores) > 1e-9 || math.Abs(got.RedisCores-want.RedisCores) > 1e-9 {

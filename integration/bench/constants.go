@@ -20,7 +20,7 @@ type constants struct {
 	Sent     cost    // bytes sent to Redis
 	Event    float64 // bytes kept in Redis per event
 	Contact  float64 // bytes kept in Redis per contact, beside its events
-	Owner    float64 // bytes in the owner's memory per contact, and in any replica's about as many
+	Owner    float64 // bytes of memory per contact of a process that owns all partitions and answers for all
 	Record   float64 // bytes in Kafka per record
 	Broker   float64 // microseconds of CPU of the broker per record, written once and read once
 	Contacts int64   // that they were measured with
@@ -49,7 +49,7 @@ const (
 // measured is what the sections of this run found, nil where one is missing.
 func (b *bench) measured() *constants {
 	r := b.results.Redis
-	if r == nil || len(b.results.Reading) == 0 || r.Events == 0 {
+	if r == nil || r.Events == 0 || b.results.Restart == nil {
 		return nil
 	}
 	many, one := &r.Rates[rateFromNothing], &r.Rates[rateOneByOne]
@@ -64,12 +64,7 @@ func (b *bench) measured() *constants {
 		Record:  b.kafkaUse.Bytes, Broker: b.kafkaUse.Micros,
 		Contacts: int64(b.contacts), Events: r.Events,
 	}
-	stored := &b.results.Reading[withRedis]
-	var heap []float64
-	for _, o := range stored.Rounds {
-		heap = append(heap, float64(o.Used.Heap)/float64(b.contacts))
-	}
-	c.Owner = median(heap)
+	c.Owner = float64(b.results.Restart.ServerRSS) / float64(b.results.Restart.Contacts)
 	return c
 }
 

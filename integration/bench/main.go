@@ -1,6 +1,7 @@
 // Command bench measures rollcall against a real Kafka and a real Redis: what an
-// event costs, how late an answer may be, what a question costs, and what Redis
-// holds and is sent.
+// event costs, how late an answer may be, what a question costs, what Redis holds
+// and is sent, and how long a new segment, a midnight and a restart take; beside
+// the rivals that the machine has.
 //
 // Figures of one machine say little about another, so each stands beside one of
 // the same run that it can be compared with, and a row counts only if its

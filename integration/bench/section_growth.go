@@ -53,6 +53,7 @@ func growth(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	before := len(b.results.Wrong)
 	for _, res := range growthSizes(size{b.growth, b.days, 50, b.accounts}) {
 		if err := res.run(ctx, b, r); err != nil {
 			return fmt.Errorf("%s x %g: %w", res.Of, res.Times, err)
@@ -61,7 +62,7 @@ func growth(ctx context.Context, b *bench) error {
 		res.print(b)
 	}
 	b.page.printf("Each from nothing to caught up; CPU and allocations are the least of %d rounds, the others medians. B/r: sent; /c: bytes per contact,\n"+
-		"in Redis and in the owner's memory. The members of all segments were held against the naive way: %s.\n\n", b.rounds, b.verdict())
+		"in Redis and in the owner's memory. The members of all segments were held against the naive way: %s.\n\n", b.rounds, b.verdict(before))
 	return r.stopEarly(b)
 }
 

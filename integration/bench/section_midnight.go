@@ -58,6 +58,7 @@ func midnight(ctx context.Context, b *bench) error {
 // checkMidnight holds some of the segments against a naive recomputation on the
 // new day.
 func (b *bench) checkMidnight(ctx context.Context, s *site, o *midnightOutcome) error {
+	before := len(b.results.Wrong)
 	all, err := manySegments(b.segments, b.now)
 	if err != nil {
 		return err
@@ -82,7 +83,7 @@ func (b *bench) checkMidnight(ctx context.Context, s *site, o *midnightOutcome) 
 			b.wrong("midnight: %d members of %s, not %d", o.Sizes[id], id, n)
 		}
 	}
-	b.page.printf("The sizes of %d of the segments after midnight were held against a naive recomputation: %s.\n\n", len(want), b.verdict())
+	b.page.printf("The sizes of %d of the segments after midnight were held against a naive recomputation: %s.\n\n", len(want), b.verdict(before))
 	return nil
 }
 
