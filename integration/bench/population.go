@@ -11,7 +11,6 @@ import (
 type population struct {
 	people []resident // by number
 	events []happening
-	names  map[string]uint32 // numbers by contact id
 	today  segment.Date
 }
 
@@ -29,14 +28,13 @@ type happening struct {
 }
 
 func newPopulation(today segment.Date) *population {
-	return &population{names: map[string]uint32{}, today: today}
+	return &population{today: today}
 }
 
 // add takes over the contacts that a result knows of an account.
 func (p *population) add(r *naive.Result, account string) {
 	for _, id := range r.Contacts(account) {
 		known, who := r.Known(account, id), uint32(len(p.people))
-		p.names[id] = who
 		p.people = append(p.people, resident{known.OptedIn, known.OptedOut, known.Country})
 		for _, e := range known.Events {
 			p.events = append(p.events, happening{who, e.Behaviour, e.Day})
