@@ -37,8 +37,9 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 run: $(PAGE) ## run everything in one process, with demo data: http://127.0.0.1:8080
 	$(GO) run ./cmd/rollcall serve --embedded --demo
 
-# Packages are tested one after another: several start a Kafka broker, and two
-# brokers on two cores make each other's tests slow and their timeouts tight.
+# What computes is tested beside the rest, and in both one package after another:
+# several start a Kafka broker, and two brokers on two cores make each other's
+# tests slow and their timeouts tight.
 # The tests from outside run without the race detector, which sees nothing of
 # other processes.
 # The last lines say which real servers they had, and which they missed.
@@ -46,9 +47,10 @@ test: lint $(PAGE) $(if $(NPM),web-test) ## check and test everything; ROLLCALL_
 	$(GO) build $(RACE) ./...
 	@servers=$$(mktemp) && trap 'rm -f "$$servers"' EXIT; \
 	export ROLLCALL_SERVERS_LOG=$$servers; \
-	$(GO) test -p 1 $(TEST_FLAGS) $$($(GO) list ./... | grep -v 'rollcall/integration$$') && \
-	$(GO) test -count=1 -timeout 9m ./integration; \
-	status=$$?; \
+	$(GO) test -p 1 $(TEST_FLAGS) ./pipeline/... & computing=$$!; \
+	$(GO) test -p 1 $(TEST_FLAGS) $$($(GO) list ./... | grep -v '^rollcall/integration$$\|^rollcall/pipeline'); status=$$?; \
+	wait $$computing || status=1; \
+	[ $$status = 0 ] && $(GO) test -count=1 -timeout 9m ./integration || status=1; \
 	sort -u "$$servers"; exit $$status
 
 lint: ## gofmt and go vet

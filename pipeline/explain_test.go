@@ -157,7 +157,7 @@ func TestExplainedDayComes(t *testing.T) {
 // every day to come.
 func TestExplainLikeNaive(t *testing.T) {
 	turned := map[bool]int{}
-	for seed := range uint64(30) {
+	for seed := range uint64(some(30)) {
 		hist := history.New(seed, history.Options{Steps: 10, Contacts: 3, Segments: 6, Records: 60, CloudEvents: true})
 		w := &world{harness: newHarness(t, hist.Partitions, seed)}
 		w.now = hist.Steps[0].Now
@@ -184,7 +184,7 @@ func TestExplainLikeNaive(t *testing.T) {
 			t.Fatalf("seed %d", seed)
 		}
 	}
-	if turned[true] < 250 || turned[false] < 250 {
+	if turned[true] < some(250) || turned[false] < some(250) {
 		t.Errorf("conditions that turn or not: %v", turned)
 	}
 }

@@ -337,7 +337,7 @@ func TestImportCutOff(t *testing.T) {
 // For any history: what is imported and read on from there is what a fold of all
 // of the log comes to, though the log no longer has what was exported.
 func TestImportReadsOn(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(some(40)) {
 		hist := history.New(seed, historyShapes[seed%uint64(len(historyShapes))])
 		w := &world{harness: newHarness(t, hist.Partitions, seed)}
 		w.now = hist.Steps[0].Now

@@ -3,3 +3,5 @@
 package pipeline
 
 const defaultSimulations = 500
+
+func some(n int) int { return n }
