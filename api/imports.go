@@ -118,6 +118,7 @@ func (u *upload) answerNow() {
 // csvFile describes a body that is a file.
 func csvFile(op huma.Operation) huma.Operation {
 	op.MaxBodyBytes = maxImport
+	op.Errors = []int{http.StatusUnsupportedMediaType}
 	op.Metadata = map[string]any{importing: true}
 	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"text/csv": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
