@@ -54,8 +54,9 @@ async function look(page: Page, what: string, options: axe.RunOptions): Promise<
 
 /** fits tells whether the page is no wider than the window. */
 export async function fits(page: Page, what: string): Promise<void> {
-  const { shown, wide } = await page.evaluate(() => ({ shown: innerWidth, wide: document.documentElement.scrollWidth }));
-  expect(wide, what).toBeLessThanOrEqual(shown);
+  // Plots are drawn anew a frame after the width has changed.
+  const beyond = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  await expect.poll(beyond, what).toBeLessThanOrEqual(0);
 }
 
 /** download presses a button and reads the contacts of the file that comes of it. */
