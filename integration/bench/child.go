@@ -30,7 +30,7 @@ type task struct {
 	Profile     string // file for a CPU profile; empty: none
 	Seconds     int    // of each kind of latency
 	People      int    // of an audience
-	Rate        int    // records a second, around midnight
+	Rate        int    // records a second, around midnight and of latency
 	Cores       int    // that may be used; 0: all
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -22,8 +23,7 @@ type latencies struct {
 }
 
 const (
-	latencyRate   = 1000 // records a second
-	warmUp        = 2    // seconds of each kind that don't count
+	warmUp        = 2 // seconds of each kind that don't count
 	probedSegment = "opted-in"
 	lookEvery     = 20 * time.Millisecond
 )
@@ -93,7 +93,7 @@ func newProber(s *session, store *bitmaps.Store) *prober {
 
 func (p *prober) measure(ctx context.Context) (*outcome, error) {
 	blocks := p.task.Seconds + warmUp
-	if err := p.enterContacts(ctx, blocks*latencyRate); err != nil {
+	if err := p.enterContacts(ctx, blocks*p.task.Rate); err != nil {
 		return nil, err
 	}
 	looking, stop := context.WithCancel(ctx)
@@ -103,7 +103,7 @@ func (p *prober) measure(ctx context.Context) (*outcome, error) {
 	for block := 0; block < blocks && err == nil; block++ {
 		for _, w := range []*stopwatch{p.bare, p.seg} {
 			if err == nil {
-				err = p.block(ctx, w, block*latencyRate)
+				err = p.block(ctx, w, block*p.task.Rate)
 			}
 		}
 	}
@@ -111,13 +111,13 @@ func (p *prober) measure(ctx context.Context) (*outcome, error) {
 	if lookErr := g.Wait(); err == nil {
 		err = lookErr
 	}
-	first := warmUp * latencyRate
+	first := warmUp * p.task.Rate
 	return &outcome{Latency: &latencies{Acked: p.acked.from(2 * first), Bare: p.bare.from(first), View: p.seg.from(first)}}, err
 }
 
 // block produces a second's records, and waits until all were seen.
 func (p *prober) block(ctx context.Context, w *stopwatch, first int) error {
-	err := paced(ctx, latencyRate, latencyRate, func(i int) error {
+	err := paced(ctx, p.task.Rate, p.task.Rate, func(i int) error {
 		m, writing := p.optIn(first+i, topicBare), 2*(first+i)
 		if w == p.seg {
 			m.Topic, writing = pipeline.TopicOptedIn, writing+1
@@ -138,13 +138,14 @@ func (p *prober) block(ctx context.Context, w *stopwatch, first int) error {
 	return err
 }
 
-func probe(n int) string { return "probe-" + strconv.Itoa(n) }
+// probe is a contact that no other rate has opted in.
+func (p *prober) probe(n int) string { return fmt.Sprintf("probe-%d-%d", p.task.Rate, n) }
 
 // optIn makes a member of a contact.
 func (p *prober) optIn(n int, topic string) consumers.Message {
 	return consumers.Message{
-		Topic: topic, Partition: -1, Key: []byte(p.account + "/" + probe(n)),
-		Value: fmt.Appendf(nil, `{"account":%q,"contact":%q,"id":"probe-%d","source":"web-form"}`, p.account, probe(n), n),
+		Topic: topic, Partition: -1, Key: []byte(p.account + "/" + p.probe(n)),
+		Value: fmt.Appendf(nil, `{"account":%q,"contact":%q,"id":%q,"source":"web-form"}`, p.account, p.probe(n), p.probe(n)),
 	}
 }
 
@@ -154,8 +155,8 @@ func (p *prober) enterContacts(ctx context.Context, n int) error {
 	var all []consumers.Message
 	for i := range n {
 		all = append(all, consumers.Message{
-			Topic: pipeline.TopicContacts, Partition: -1, Key: []byte(p.account + "/" + probe(i)),
-			Value: fmt.Appendf(nil, `{"account":%q,"contact":%q,"phone":"+12125550100"}`, p.account, probe(i)),
+			Topic: pipeline.TopicContacts, Partition: -1, Key: []byte(p.account + "/" + p.probe(i)),
+			Value: fmt.Appendf(nil, `{"account":%q,"contact":%q,"phone":"+12125550100"}`, p.account, p.probe(i)),
 		})
 	}
 	if _, err := p.producer.Write(ctx, all); err != nil {
@@ -194,7 +195,7 @@ func (p *prober) consume(ctx context.Context) error {
 		g.Go(func() error {
 			tp := consumers.TopicPartition{Topic: topicBare, Partition: number}
 			err := c.Tail(ctx, tp, -1, func(r *consumers.Record) error {
-				n, err := strconv.Atoi(string(r.Key[len(p.account+"/"+"probe-"):]))
+				n, err := strconv.Atoi(string(r.Key[bytes.LastIndexByte(r.Key, '-')+1:]))
 				p.bare.end(n)
 				return err
 			}, nil)
@@ -223,7 +224,7 @@ func (p *prober) look(ctx context.Context) error {
 			continue
 		}
 		for _, n := range numbers {
-			contacts = append(contacts, probe(n))
+			contacts = append(contacts, p.probe(n))
 		}
 		answers, _, err := p.view.Check(ctx, p.account, probedSegment, contacts)
 		if err != nil {

@@ -26,7 +26,7 @@ type results struct {
 	Reading []row
 	Redis   *redisResults
 	Idle    []idleResult
-	Latency *latencyResult
+	Latency []latencyResult
 	Tiny    *tinyResult
 	Asking  *askingResult
 
