@@ -110,13 +110,13 @@ func TestTokens(t *testing.T) {
 			expect("empty token", " ", 401)
 			expect("basic", "", 401, "Authorization", "Basic eDp5")
 			expect("account in a header", b.write, 404, "Rollcall-Account", "globex")
-			switch {
-			case call.access == operator:
+			switch call.access {
+			case operator:
 				expect("read token", b.read, 403)
 				expect("write token", b.write, 403)
 				expect("operator", operatorToken, call.status)
 				return
-			case call.access == writer:
+			case writer:
 				expect("read token", b.read, 403)
 			default:
 				expect("read token", b.read, call.status)

@@ -15,7 +15,7 @@ import (
 func (b *bench) follow(ctx context.Context, segments string) *bufio.Scanner {
 	b.t.Helper()
 	b.views.follows = make(chan FollowUpdate)
-	r, _ := http.NewRequestWithContext(ctx, "GET", b.http.URL+"/v1/follow?segments="+segments, nil)
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, b.http.URL+"/v1/follow?segments="+segments, nil)
 	r.Header.Set("Authorization", "Bearer "+b.read)
 	opened := make(chan *http.Response, 1)
 	go func() {

@@ -101,7 +101,7 @@ func (u *upload) Read(b []byte) (int, error) {
 	if !u.allowed() {
 		return 0, errRevoked
 	}
-	u.control.SetReadDeadline(time.Now().Add(importWait)) // recorders in tests have none
+	_ = u.control.SetReadDeadline(time.Now().Add(importWait)) // recorders in tests have none
 	n, err := u.body.Read(b)
 	if err != nil && !errors.Is(err, io.EOF) {
 		u.failed = err
@@ -111,8 +111,8 @@ func (u *upload) Read(b []byte) (int, error) {
 
 // answerNow begins the time for the answer, and ends that for the body.
 func (u *upload) answerNow() {
-	u.control.SetReadDeadline(time.Time{})
-	u.control.SetWriteDeadline(time.Now().Add(writeWait))
+	_ = u.control.SetReadDeadline(time.Time{})
+	_ = u.control.SetWriteDeadline(time.Now().Add(writeWait))
 }
 
 // csvFile describes a body that is a file.

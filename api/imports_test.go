@@ -129,7 +129,7 @@ func TestImportOverTheLimit(t *testing.T) {
 	b := newBench(t)
 	for _, announced := range []int64{-1, maxImport + 1} {
 		file := &blanks{}
-		r, err := http.NewRequestWithContext(t.Context(), "POST", b.http.URL+"/v1/imports/contacts", io.MultiReader(strings.NewReader("contact,phone\nc-1,1\n"), file))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.http.URL+"/v1/imports/contacts", io.MultiReader(strings.NewReader("contact,phone\nc-1,1\n"), file))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -96,7 +96,7 @@ func TestLinesDoNotWait(t *testing.T) {
 	client, server := net.Pipe() // which buffers nothing
 	defer client.Close()
 	w := &pipeWriter{header: http.Header{}, conn: server}
-	r, _ := http.NewRequestWithContext(t.Context(), "GET", "/v1/segments/base/members", nil)
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/segments/base/members", nil)
 	r.Header.Set("Authorization", "Bearer "+b.read)
 	done := make(chan struct{})
 	go func() { defer close(done); b.server.ServeHTTP(w, r); server.Close() }()
@@ -127,7 +127,7 @@ func (w *pipeWriter) Flush()                      {}
 // and data, or a comment.
 func (b *bench) sse(ctx context.Context, path, token string, headers ...string) <-chan string {
 	b.t.Helper()
-	r, _ := http.NewRequestWithContext(ctx, "GET", b.http.URL+path, nil)
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, b.http.URL+path, nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])

@@ -84,7 +84,7 @@ func TestProblems(t *testing.T) {
 // A server of an older version might answer 200 with what is not fresh.
 func TestNotFreshIsNoAnswer(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == "GET" {
+		if r.Method == http.MethodGet {
 			fmt.Fprintln(w, `{"contact":"c-1"}`+"\n"+`{"end":{"count":1,"cursor":"x","freshness":{"fresh":false}}}`)
 			return
 		}

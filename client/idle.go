@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,7 +15,7 @@ func (c *Client) open(ctx context.Context, path string, header http.Header, idle
 	ctx, cancel := context.WithCancelCause(ctx)
 	s := &idleStream{cancel: cancel, idle: idle, server: c.config.URL, ctx: ctx}
 	s.timer = time.AfterFunc(idle, func() { cancel(fmt.Errorf("nothing came for %v", idle)) })
-	response, err := c.Do(ctx, "GET", path, nil, header)
+	response, err := c.Do(ctx, "GET", path, nil, header) //nolint:bodyclose // by whoever closes the stream
 	if err != nil {
 		s.stop()
 		return nil, err
@@ -38,7 +39,7 @@ func (s *idleStream) Read(b []byte) (int, error) {
 	if n > 0 {
 		s.timer.Reset(s.idle)
 	}
-	if err != nil && err != io.EOF && s.ctx.Err() != nil {
+	if err != nil && !errors.Is(err, io.EOF) && s.ctx.Err() != nil {
 		err = context.Cause(s.ctx)
 	}
 	return n, err

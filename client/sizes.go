@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -47,7 +48,7 @@ func (c *Client) Sizes(ctx context.Context, segments ...string) iter.Seq2[Size, 
 		if len(segments) > 0 {
 			s.path = pathWith(s.path, url.Values{"segments": {strings.Join(segments, ",")}})
 		}
-		if err := s.run(ctx); err != nil && err != errLeft {
+		if err := s.run(ctx); err != nil && !errors.Is(err, errLeft) {
 			yield(Size{}, err)
 		}
 	}
@@ -72,7 +73,7 @@ func (s *sizes) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err == errLeft, !passing(err):
+		case errors.Is(err, errLeft), !passing(err):
 			return err
 		}
 		if err := s.retry.wait(ctx, err); err != nil {
@@ -96,7 +97,7 @@ func (s *sizes) connection(ctx context.Context) error {
 	if err == nil {
 		err = io.ErrUnexpectedEOF
 	}
-	if err == errLeft {
+	if errors.Is(err, errLeft) {
 		return err
 	}
 	return &Unreachable{s.client.config.URL, err}

@@ -118,7 +118,7 @@ func (g *Group) Run(ctx context.Context, serve Serve) error {
 	closed := make(chan struct{})
 	context.AfterFunc(ctx, func() { // at once, so that an ended generation is not followed by another
 		defer close(closed)
-		members.Close()
+		_ = members.Close() // a member that can't say so is missed by the group
 	})
 	cut := make(chan struct{})
 	context.AfterFunc(ctx, func() {

@@ -55,9 +55,10 @@ func (c *Client) reach(ctx context.Context, broker string) error {
 		return fmt.Errorf("wrong user or password for %s: %w", c.cfg.SASL, err)
 	}
 	if err == nil {
-		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(c.cfg.DialTimeout))
-		_, err = conn.Brokers()
+		defer func() { _ = conn.Close() }()
+		if err = conn.SetDeadline(time.Now().Add(c.cfg.DialTimeout)); err == nil {
+			_, err = conn.Brokers()
+		}
 	}
 	if hungUp(err) {
 		return fmt.Errorf("it hangs up; does it ask for %s? %w", c.notGiven(), err)

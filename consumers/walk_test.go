@@ -245,7 +245,7 @@ func TestWalkIgnoresACutOffBatch(t *testing.T) {
 			t.Fatalf("%d bytes: got %v, next %d, error %v", n, got, w.next, err)
 		}
 	}
-	for n := range len(first) {
+	for n := range first {
 		if next, walkable := scanSet(set[:n]); next != 0 || walkable {
 			t.Fatalf("scan of %d bytes: %d %v", n, next, walkable)
 		}

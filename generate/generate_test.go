@@ -59,7 +59,7 @@ func TestSameConfigSameRecords(t *testing.T) {
 		all := slices.Collect(g.History())
 		return fingerprint(append(all, take(2000, g.Live())...))
 	}
-	if run(nil) != run(nil) {
+	if first, second := run(nil), run(nil); first != second {
 		t.Error("the same config gave different records")
 	}
 	if run(nil) == run(func(c *Config) { c.Seed++ }) {

@@ -57,7 +57,7 @@ func tryAsk(t *testing.T, p *process, account, method, path string, body any) (i
 // statusWith is how a GET with a token is answered.
 func statusWith(t *testing.T, p *process, token, account, path string) int {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "GET", p.url+path, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+path, nil)
 	must(t, err)
 	req.Header.Set("Authorization", "Bearer "+token)
 	if account != "" {
@@ -204,7 +204,7 @@ type sizeEvent struct {
 // watchSizes follows /v1/sizes until the test ends.
 func watchSizes(t *testing.T, p *process, account, segments string) <-chan sizeEvent {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "GET", p.url+"/v1/sizes?segments="+segments, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/v1/sizes?segments="+segments, nil)
 	must(t, err)
 	req.Header.Set("Authorization", "Bearer "+operatorToken)
 	req.Header.Set("Rollcall-Account", account)

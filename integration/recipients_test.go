@@ -142,7 +142,7 @@ func (w *workers) request(t *testing.T, slice int, cursor string) (done []string
 	cutAfter, out := 50+w.requests*7%300, maps.Clone(w.out)
 	w.mu.Unlock()
 	query := url.Values{"slice": {fmt.Sprint(slice, "/8")}, "cursor": {cursor}}
-	request, err := http.NewRequestWithContext(t.Context(), "GET", w.p.url+"/v1/segments/in/recipients?"+query.Encode(), nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.p.url+"/v1/segments/in/recipients?"+query.Encode(), nil)
 	if err != nil {
 		return nil, cursor, false, err
 	}

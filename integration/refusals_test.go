@@ -130,7 +130,7 @@ func (s *refusing) outOfMemory() (end func()) {
 // readOnly makes Redis the replica of a master that nobody finds, which keeps
 // its data and takes no writes.
 func (s *refusing) readOnly() (end func()) {
-	follow := func(host, port string) { must(s.t, s.redisClient().SlaveOf(s.t.Context(), host, port).Err()) }
+	follow := func(host, port string) { must(s.t, s.redisClient().ReplicaOf(s.t.Context(), host, port).Err()) }
 	follow("127.0.0.1", "1")
 	return func() { follow("NO", "ONE") }
 }

@@ -85,7 +85,7 @@ func busy(t *testing.T, c *cluster, p *process) {
 // follow opens a stream and doesn't read it.
 func follow(t *testing.T, p *process, path string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "GET", p.url+path, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+path, nil)
 	must(t, err)
 	req.Header.Set("Authorization", "Bearer "+operatorToken)
 	req.Header.Set("Rollcall-Account", "acme")

@@ -131,7 +131,7 @@ func keepLogs(t *testing.T) {
 		if !t.Failed() {
 			return
 		}
-		to, err := os.MkdirTemp("", fmt.Sprintf("rollcall-soak-%d-", *soakSeed))
+		to, err := os.MkdirTemp("", fmt.Sprintf("rollcall-soak-%d-", *soakSeed)) //nolint:usetesting // it is to outlive the test
 		if err == nil {
 			err = copyLogs(from, to)
 		}

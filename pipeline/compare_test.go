@@ -187,7 +187,7 @@ func (s *state) membersOf(account, segment string) (ids []string) {
 	}
 	slot, ok := a.slots[segment]
 	for number, id := range a.contacts.all() {
-		if piece, contact := a.at(uint32(number)); ok && id != "" && piece.members.has(slot, contact) {
+		if piece, contact := a.at(number); ok && id != "" && piece.members.has(slot, contact) {
 			ids = append(ids, id)
 		}
 	}

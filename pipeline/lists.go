@@ -13,7 +13,6 @@ const listChunk = 1024
 // known, also of those who are not.
 type listPiece struct {
 	members   *roaring.Bitmap
-	dirty     bool
 	registers map[uint32]listRegister
 }
 

@@ -19,13 +19,13 @@ func (s *keySorter) sort() []uint64 {
 		slices.Sort(s.keys)
 		return s.keys
 	}
-	any, all := uint64(0), ^uint64(0)
+	some, all := uint64(0), ^uint64(0)
 	for _, k := range s.keys {
-		any, all = any|k, all&k
+		some, all = some|k, all&k
 	}
 	s.other = slices.Grow(s.other[:0], len(s.keys))[:len(s.keys)]
 	for shift := 0; shift < 64; shift += 8 {
-		if byte((any^all)>>shift) != 0 {
+		if byte((some^all)>>shift) != 0 {
 			s.pass(shift)
 		}
 	}

@@ -28,7 +28,7 @@ func (r *rebuild) start(ctx context.Context, after time.Duration) *rebuilding {
 func (g *rebuilding) end() {
 	if g != nil {
 		g.stop()
-		<-g.ended
+		<-g.ended //nolint:errcheck // whoever ends it does not ask how it went
 	}
 }
 

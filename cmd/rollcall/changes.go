@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,9 +19,9 @@ type segmentChangesCmd struct {
 }
 
 // Run prints all there is. The server reads a bounded part for one request.
-func (c *segmentChangesCmd) Run(s *session) error {
+func (c *segmentChangesCmd) Run(s *session) (err error) {
 	out := bufio.NewWriter(s.stdout)
-	defer out.Flush()
+	defer func() { err = cmp.Or(err, out.Flush()) }()
 	for since := c.Since; ; {
 		response, err := s.send("GET", segmentPath(c.ID)+"/changes?"+url.Values{"since": {since}}.Encode(), nil)
 		if err != nil {

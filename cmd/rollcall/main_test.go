@@ -415,8 +415,8 @@ func TestWatchEndsWithTheUser(t *testing.T) {
 
 func TestServersThatAreNotOurs(t *testing.T) {
 	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == "DELETE" {
-			http.Error(w, "<html>", 502)
+		if r.Method == http.MethodDelete {
+			http.Error(w, "<html>", http.StatusBadGateway)
 			return
 		}
 		io.WriteString(w, "<html>")

@@ -127,7 +127,7 @@ func allHear(ctx context.Context, heard <-chan sizeHeard, entered int64) (at []t
 
 // hearSizes is a subscriber.
 func (a *asker) hearSizes(ctx context.Context, heard chan<- sizeHeard) error {
-	request, err := http.NewRequestWithContext(ctx, "GET", a.url+"/v1/sizes?segments="+askedSegment, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+"/v1/sizes?segments="+askedSegment, nil)
 	if err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func TestSpansFollow(t *testing.T) {
 // keyOf is a key that belongs to a partition.
 func keyOf(t *testing.T, partition int32) []byte {
 	for i := range 1000 {
-		if key := fmt.Appendf(nil, "%s/probe-%d", account, i); int32(consumers.Partition(key, partitions)) == partition {
+		if key := fmt.Appendf(nil, "%s/probe-%d", account, i); consumers.Partition(key, partitions) == partition {
 			return key
 		}
 	}

@@ -65,7 +65,7 @@ func (r *race) run(ctx context.Context, c *consumers.Client) (*outcome, error) {
 	if err := group.Run(ctx, r.serve); err != nil {
 		return nil, err
 	}
-	if err := context.Cause(ctx); err != errFinished {
+	if err := context.Cause(ctx); !errors.Is(err, errFinished) {
 		return nil, err
 	}
 	r.used.Records = r.records.Load()

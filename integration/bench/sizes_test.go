@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,7 +86,7 @@ func TestShellTellsWhyAStatementFails(t *testing.T) {
 	if got, err := s.ask("echo one; echo two"); err != nil || got != "one\ntwo" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := s.ask("echo because >&2; exit 3"); err == nil || !bytes.Contains([]byte(err.Error()), []byte("because")) {
+	if _, err := s.ask("echo because >&2; exit 3"); err == nil || !strings.Contains(err.Error(), "because") {
 		t.Errorf("got %v, want why", err)
 	}
 	_ = s.close() // it has ended
@@ -96,7 +97,7 @@ func TestWitnessesAreInAllPartitions(t *testing.T) {
 	all := w.records()
 	has := map[int32]bool{}
 	for _, m := range all {
-		has[int32(consumers.Partition(m.Key, partitions))] = true
+		has[consumers.Partition(m.Key, partitions)] = true
 	}
 	if len(has) != partitions || len(all) != 2*len(w.written) {
 		t.Errorf("%d records of %d contacts in %d partitions", len(all), len(w.written), len(has))

@@ -86,7 +86,7 @@ func (s spans) plus(messages []consumers.Message) spans {
 	grown := map[consumers.TopicPartition]int64{}
 	for i := range messages {
 		m := &messages[i]
-		grown[consumers.TopicPartition{Topic: m.Topic, Partition: int32(consumers.Partition(m.Key, partitions))}]++
+		grown[consumers.TopicPartition{Topic: m.Topic, Partition: consumers.Partition(m.Key, partitions)}]++
 	}
 	next := slices.Clone(s)
 	for i, p := range s {

@@ -41,7 +41,7 @@ func KafkaJars() (string, error) {
 func fetchJars(cache, dir string) error {
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		return fmt.Errorf("Kafka's jars are not in %s and there is no mvn to fetch them: %w", dir, errUnavailable)
+		return fmt.Errorf("no Kafka jars in %s and there is no mvn to fetch them: %w", dir, errUnavailable)
 	}
 	work, err := os.MkdirTemp(cache, "fetch-")
 	if err != nil {

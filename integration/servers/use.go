@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -23,7 +24,7 @@ func (s *Server) CPU() (time.Duration, error) {
 		return 0, wrap("CPU time", s.name, err)
 	}
 	// The name, in brackets, may contain anything; what follows is numbers.
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	if len(fields) < 13 {
 		return 0, fmt.Errorf("CPU time of %s: %q", s.name, text)
 	}

@@ -1,7 +1,5 @@
 package history
 
-import "rollcall/pipeline/segment"
-
 const (
 	topicSent     = "sms.sent"
 	topicClicked  = "sms.clicked"
@@ -31,9 +29,6 @@ var (
 
 	messages  = []string{"m-1", "m-2", "m-3"}
 	listNames = []string{"news", "vip"}
-	listKinds = map[segment.Kind]string{
-		segment.List: "marketing", segment.Form: "form", segment.Webinar: "webinar",
-	}
 	kindNames = []string{"form", "marketing", "webinar"}
 	ids       = []string{"e1", "e2", "e3", "e4"}
 

@@ -39,7 +39,7 @@ func openRows(file io.Reader) (*rows, error) {
 	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
 		return nil, &FileError{"the file is UTF-16; save it as CSV in UTF-8"}
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")): // a byte order mark
-		in.Discard(3)
+		_, _ = in.Discard(3) // they were peeked at
 		head = head[3:]
 	}
 	r := &rows{in: &bounded{r: in}}

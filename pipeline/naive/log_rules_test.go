@@ -196,7 +196,7 @@ func TestForwarding(t *testing.T) {
 			expect(t, key, join(r.Matching("acme", segment.Definition{Where: once})), "a")
 			if len(records) == 3 {
 				verdicts := []Verdict{r.Outcomes[1].Verdict, r.Outcomes[2].Verdict, r.Outcomes[3].Verdict}
-				expect(t, key, fmt.Sprint(verdicts), fmt.Sprint([]Verdict{Applied, Forwarded, Repeated}))
+				expect(t, key, fmt.Sprintf("%d", verdicts), fmt.Sprintf("%d", []Verdict{Applied, Forwarded, Repeated}))
 			}
 		}
 	}

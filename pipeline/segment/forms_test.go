@@ -2,6 +2,7 @@ package segment
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -180,7 +181,7 @@ func TestFieldsBeside(t *testing.T) {
 		t.Errorf("got %v, %v", d, err)
 	}
 	_, err := ParseJSON(data, "id")
-	if e, ok := err.(*Error); !ok || e.Path != "name" {
+	if e, ok := errors.AsType[*Error](err); !ok || e.Path != "name" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -49,7 +49,7 @@ func lex(text string) []token {
 		t, size := lexOne(text[i:])
 		t.offset = i
 		if t.err != nil {
-			t.err.in(text, i+size)
+			_ = t.err.in(text, i+size)
 			return append(tokens, t)
 		}
 		tokens = append(tokens, t)

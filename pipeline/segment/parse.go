@@ -202,7 +202,7 @@ func (p *parser) failAt(t token, e *Error) {
 		return
 	}
 	if e.Line == 0 {
-		e.in(p.text, t.offset)
+		_ = e.in(p.text, t.offset)
 	}
 	p.err = e
 	p.tokens = append(p.tokens, token{kind: endToken, offset: len(p.text)})
