@@ -15,7 +15,7 @@ NPM := $(shell npm --version >/dev/null 2>&1 && node -p 'const [a, b] = process.
 PAGE := $(if $(NPM),web)
 
 .DEFAULT_GOAL := help
-.PHONY: help build web web-test run test lint fmt simulate mutate long kept backfill soak fuzz bench
+.PHONY: help build web web-test run test lint lint-all release fmt simulate mutate long kept backfill soak fuzz bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,14 @@ lint: ## gofmt and go vet
 	@unformatted=$$(gofmt -l $(GO_FILES)); \
 	if [ -n "$$unformatted" ]; then echo "run make fmt, these are not formatted:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+
+lint-all: lint ## golangci-lint, go mod tidy and workflows too, with the versions that CI uses
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
+	$(GO) mod tidy -diff
+	$(GO) run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+release: ## build the archives of a release: make release VERSION=1.2.0
+	deploy/release.sh $(VERSION) bin/release
 
 fmt: ## format all Go files
 	gofmt -w $(GO_FILES)
