@@ -41,7 +41,7 @@ run: $(PAGE) ## run everything in one process, with demo data: http://127.0.0.1:
 # several start a Kafka broker, and two brokers on two cores make each other's
 # tests slow and their timeouts tight.
 # The tests from outside run without the race detector, which sees nothing of
-# other processes.
+# other processes. So do those that count what a record takes.
 # The last lines say which real servers they had, and which they missed.
 test: lint $(PAGE) $(if $(NPM),web-test) ## check and test everything; ROLLCALL_REQUIRE_SERVERS=1 fails where a server is missing
 	$(GO) build $(RACE) ./...
@@ -50,6 +50,7 @@ test: lint $(PAGE) $(if $(NPM),web-test) ## check and test everything; ROLLCALL_
 	$(GO) test -p 1 $(TEST_FLAGS) ./pipeline/... & computing=$$!; \
 	$(GO) test -p 1 $(TEST_FLAGS) $$($(GO) list ./... | grep -v '^rollcall/integration$$\|^rollcall/pipeline'); status=$$?; \
 	wait $$computing || status=1; \
+	$(GO) test ./pipeline -run PerRecord || status=1; \
 	[ $$status = 0 ] && $(GO) test -count=1 -timeout 9m ./integration || status=1; \
 	sort -u "$$servers"; exit $$status
 

@@ -20,6 +20,12 @@ func Schemathesis(t testing.TB) string {
 	return program(t, "schemathesis")
 }
 
+// Valgrind returns the path of the program of that name, which counts instructions.
+func Valgrind(t testing.TB) string {
+	t.Helper()
+	return program(t, "valgrind")
+}
+
 // program looks for a program that may have several names.
 func program(t testing.TB, names ...string) string {
 	t.Helper()
