@@ -37,21 +37,26 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 run: $(PAGE) ## run everything in one process, with demo data: http://127.0.0.1:8080
 	$(GO) run ./cmd/rollcall serve --embedded --demo
 
-# What computes is tested beside the rest, and in both one package after another:
-# several start a Kafka broker, and two brokers on two cores make each other's
-# tests slow and their timeouts tight.
+# What computes is tested beside the rest, with what time that leaves: servers are
+# mostly waited for. In both one package is tested after another: several start a
+# Kafka broker, and two brokers on two cores make each other's tests slow and
+# their timeouts tight.
 # The tests from outside run without the race detector, which sees nothing of
-# other processes. So do those that count what a record takes.
+# other processes. So do those of packages below pipeline that run in one goroutine,
+# which it makes ten times as slow, and those that count what a record takes.
 # The last lines say which real servers they had, and which they missed.
 test: lint $(PAGE) $(if $(NPM),web-test) ## check and test everything; ROLLCALL_REQUIRE_SERVERS=1 fails where a server is missing
 	$(GO) build $(RACE) ./...
 	@servers=$$(mktemp) && trap 'rm -f "$$servers"' EXIT; \
 	export ROLLCALL_SERVERS_LOG=$$servers; \
-	$(GO) test -p 1 $(TEST_FLAGS) ./pipeline/... & computing=$$!; \
+	{ status=0; \
+	nice $(GO) test -p 1 $(TEST_FLAGS) -timeout 15m ./pipeline ./pipeline/catalog || status=1; \
+	nice $(GO) test -p 1 $$($(GO) list ./pipeline/... | grep -v '^rollcall/pipeline$$\|/catalog$$') || status=1; \
+	nice $(GO) test ./pipeline -run PerRecord || status=1; \
+	exit $$status; } & computing=$$!; \
 	$(GO) test -p 1 $(TEST_FLAGS) $$($(GO) list ./... | grep -v '^rollcall/integration$$\|^rollcall/pipeline'); status=$$?; \
-	wait $$computing || status=1; \
-	$(GO) test ./pipeline -run PerRecord || status=1; \
 	[ $$status = 0 ] && $(GO) test -count=1 -timeout 9m ./integration || status=1; \
+	wait $$computing || status=1; \
 	sort -u "$$servers"; exit $$status
 
 lint: ## gofmt and go vet
