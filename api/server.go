@@ -18,7 +18,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"rollcall/pipeline/catalog"
 	"rollcall/pipeline/imports"
@@ -193,21 +192,13 @@ func (s *Server) plainRoutes(mux *http.ServeMux) error {
 	})
 	mux.HandleFunc("GET "+problemsPath+"{$}", problemPage)
 	mux.HandleFunc("GET "+problemsPath+"{kind}", problemPage)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{Registry: s.Registry}))
+	probes := Probes(s.Ready, s.Registry)
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		mux.Handle("GET "+path, probes)
+	}
 	mux.Handle("/v1/", unmatched(mux))
 	mux.Handle("/", s.Page)
 	return nil
-}
-
-func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	missing := s.Ready()
-	w.Header().Set("Content-Type", "application/json")
-	if len(missing) > 0 {
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}
-	json.NewEncoder(w).Encode(map[string]any{"ready": len(missing) == 0, "missing": missing})
 }
 
 // NotFound answers paths that there are not.

@@ -59,6 +59,9 @@ type Config struct {
 	HistoryEvery time.Duration
 	// Listen is where the API is served. Required with the role API.
 	Listen string
+	// OpsListen is where /healthz, /readyz and /metrics are served besides, in
+	// any role. Default: nowhere.
+	OpsListen string
 	// MaxStaleness is how old what is known of Kafka's ends may be for an
 	// answer to be fresh. Default 10 s.
 	MaxStaleness time.Duration
@@ -87,6 +90,7 @@ type Node struct {
 	group    *consumers.Group
 	registry *prometheus.Registry
 	listener net.Listener
+	ops      net.Listener        // nil if there is none
 	rebuilds *semaphore.Weighted // one partition of a process at a time
 
 	mu     sync.Mutex
@@ -148,6 +152,11 @@ func (n *Node) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if n.cfg.OpsListen != "" {
+		if n.ops, err = net.Listen("tcp", n.cfg.OpsListen); err != nil {
+			return err
+		}
+	}
 	if n.cfg.API {
 		n.listener, err = net.Listen("tcp", n.cfg.Listen)
 	}
@@ -208,6 +217,9 @@ func (n *Node) Close() error {
 // Addr is where the API listens.
 func (n *Node) Addr() string { return n.listener.Addr().String() }
 
+// OpsAddr is where the probes are served besides.
+func (n *Node) OpsAddr() string { return n.ops.Addr().String() }
+
 // View answers questions.
 func (n *Node) View() *pipeline.View { return n.view }
 
@@ -224,6 +236,9 @@ func (n *Node) Producer() *consumers.Producer { return n.kafka.Producer }
 func (n *Node) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	defer n.hangUpAfter(ctx)()
+	if n.ops != nil {
+		g.Go(func() error { return n.serveOps(ctx) })
+	}
 	g.Go(func() error { return n.log.Run(ctx) })
 	g.Go(func() error {
 		if err := n.log.EnsureSettings(ctx); err != nil && ctx.Err() == nil {

@@ -37,6 +37,7 @@ type cli struct {
 	Replay   replayCmd   `cmd:"" help:"Apply records that stand in Kafka once more (takes the operator's token)."`
 	State    stateCmd    `cmd:"" help:"Export the state to files, and import it."`
 	Status   statusCmd   `cmd:"" help:"Freshness, lag, and what became of the records."`
+	Ready    readyCmd    `cmd:"" help:"Is the server ready? If not, print what is missing, and exit with 1."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 
 	Completion completionCmd `cmd:"" help:"Print a script that completes rollcall's commands in a shell: source <(rollcall completion bash)"`
