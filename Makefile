@@ -15,10 +15,10 @@ NPM := $(shell npm --version >/dev/null 2>&1 && node -p 'const [a, b] = process.
 PAGE := $(if $(NPM),web)
 
 .DEFAULT_GOAL := help
-.PHONY: help build web web-test run test lint lint-all release fmt simulate mutate long kept backfill soak fuzz bench
+.PHONY: help build web web-test run test lint lint-all release fmt simulate mutate long kept backfill soak fuzz bench deploy-check
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: $(PAGE) ## build bin/rollcall
 	$(GO) build -trimpath -o bin/rollcall ./cmd/rollcall
@@ -97,6 +97,9 @@ soak: ## kill processes, Redis and brokers KILLS=200 times at random, while reco
 
 fuzz: ## fuzz all that is decoded, FUZZTIME=1m for each target; FUZZ=Parse for some
 	@GO='$(GO)' ./fuzz.sh
+
+deploy-check: ## check the image's steps, the Compose file and the Helm chart
+	cd deploy/check && $(GO) vet . && $(GO) test -count=1 -parallel 8 .
 
 bench: ## run the benchmark program against real servers and rivals; BENCH=--help tells what there is, BENCH=-full takes hours
 	$(GO) run ./integration/bench $(BENCH)

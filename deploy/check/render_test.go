@@ -20,7 +20,6 @@ import (
 	policy "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
 
@@ -57,8 +56,9 @@ func render(c *chart.Chart, values map[string]any) (map[string]string, error) {
 	return engine.Engine{Strict: true}.Render(c, all)
 }
 
-// scheme is of the types that the chart may use.
-func scheme(t *testing.T) *runtime.Scheme {
+// decoder takes a manifest of the types that the chart may use. A field that they
+// don't have, or one that is there twice, is an error.
+func decoder(t *testing.T) func(manifest string) (runtime.Object, error) {
 	t.Helper()
 	s := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
@@ -66,16 +66,35 @@ func scheme(t *testing.T) *runtime.Scheme {
 	} {
 		must(t, add(s))
 	}
-	return s
+	strict := serializer.NewCodecFactory(s, serializer.EnableStrict).UniversalDeserializer()
+	return func(manifest string) (runtime.Object, error) {
+		object, _, err := strict.Decode([]byte(manifest), nil, nil)
+		return object, err
+	}
 }
 
-// manifests renders the chart, and decodes all of it into its types: a field
-// that they don't have, or one that is there twice, is an error.
+func TestManifestsAreDecodedStrictly(t *testing.T) {
+	decode := decoder(t)
+	for manifest, want := range map[string]string{
+		"apiVersion: v1\nkind: Service\nspec: {type: ClusterIP}":                 "",
+		"apiVersion: v1\nkind: Service\nspec: {typ: ClusterIP}":                  "unknown field",
+		"apiVersion: v1\nkind: Service\nspec: {type: ClusterIP, type: NodePort}": "already set",
+		"apiVersion: v1\nkind: Service\nspec: {ports: [{port: http}]}":           "int32",
+		"apiVersion: v2\nkind: Service":                                          "no kind",
+	} {
+		_, err := decode(manifest)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", manifest, err, want)
+		}
+	}
+}
+
+// manifests renders the chart, and decodes all of it.
 func manifests(t *testing.T, c *chart.Chart, text string) (objects []runtime.Object, notes string) {
 	t.Helper()
 	files, err := render(c, values(t, text))
 	must(t, err)
-	decoder := serializer.NewCodecFactory(scheme(t), serializer.EnableStrict).UniversalDeserializer()
+	decode := decoder(t)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if path.Base(name) == "NOTES.txt" {
 			notes = files[name]
@@ -85,11 +104,9 @@ func manifests(t *testing.T, c *chart.Chart, text string) (objects []runtime.Obj
 			if isEmpty(t, document) {
 				continue
 			}
-			asJSON, err := utilyaml.ToJSON([]byte(document))
-			must(t, err)
-			object, _, err := decoder.Decode([]byte(document), nil, nil)
+			object, err := decode(document)
 			if err != nil {
-				t.Fatalf("%s: %v\n%s\n%s", name, err, document, asJSON)
+				t.Fatalf("%s: %v\n%s", name, err, document)
 			}
 			objects = append(objects, object)
 		}
