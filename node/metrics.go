@@ -21,7 +21,7 @@ func newCollector(n *Node) *collector {
 	}
 	return &collector{
 		node:          n,
-		fresh:         desc("fresh", "1 if answers are fresh."),
+		fresh:         desc("fresh", "1 if answers are fresh, of processes that answer."),
 		lag:           desc("lag_records", "Records not yet applied.", "partition", "topic"),
 		records:       desc("records_total", "Offsets consumed, by what became of them.", "outcome"),
 		deadLetters:   desc("dead_letters_total", "Dead letters by error code.", "code"),
@@ -56,7 +56,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	s := status{c.node.view, c.node}.Status("")
-	gauge(c.fresh, flag(s.Freshness.Fresh))
+	if c.node.cfg.API { // else nobody follows the state here, and nothing is answered
+		gauge(c.fresh, flag(s.Freshness.Fresh))
+	}
 	gauge(c.lost, flag(s.DataLost))
 	for _, p := range s.Partitions {
 		for topic, lag := range p.Lag {

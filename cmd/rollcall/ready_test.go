@@ -58,6 +58,8 @@ func TestProbesOfThePipeline(t *testing.T) {
 		response.Body.Close()
 		if got := fmt.Sprint(response.StatusCode, " ", string(body)); !strings.HasPrefix(got, want) {
 			t.Errorf("%s is answered %.200s, want %s", path, got, want)
+		} else if strings.Contains(got, "rollcall_fresh") {
+			t.Errorf("%s speaks of answers: %s", path, got)
 		}
 	}
 	stop()
