@@ -105,6 +105,12 @@ func TestImage(t *testing.T) {
 			t.Errorf("the image sets %s, which the binary does not know", name)
 		}
 	}
+	notices, err := os.ReadFile(last.path("/usr/share/doc/rollcall/THIRD_PARTY_NOTICES"))
+	for _, contained := range []string{"github.com/segmentio/kafka-go", "preact", "Go go1."} {
+		if !bytes.Contains(notices, []byte("\n"+contained)) {
+			t.Errorf("the notices say nothing of %s: %v", contained, err)
+		}
+	}
 	content, err := os.ReadFile(file)
 	must(t, err)
 	assets, err := filepath.Glob(built["page"].path("served/dist/assets/*"))
