@@ -62,6 +62,7 @@ var sets = map[string]string{
 }
 
 func TestChart(t *testing.T) {
+	t.Parallel()
 	serves := variables(t, "serve")
 	for name, text := range sets {
 		t.Run(name, func(t *testing.T) {
@@ -132,12 +133,12 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		`{env: {ROLLCALL_LISTEN: "0.0.0.0:80"}}`:                      "ROLLCALL_LISTEN",
 		`{monitoring: {podMonitor: {enabled: true, interval: "15"}}}`: "interval",
 	} {
-		if _, err := render(c, values(t, text)); err == nil || !strings.Contains(err.Error(), "schema") || !strings.Contains(err.Error(), want) {
+		if _, err := render(t, c, values(t, text)); err == nil || !strings.Contains(err.Error(), "schema") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want something of %q", text, err, want)
 		}
 	}
 	for name, text := range sets {
-		if _, err := render(c, values(t, strings.ReplaceAll(text, "rules: {enabled: true", "rules: {enabled: false"))); err != nil {
+		if _, err := render(t, c, values(t, strings.ReplaceAll(text, "rules: {enabled: true", "rules: {enabled: false"))); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -82,6 +82,7 @@ func TestCompose(t *testing.T) {
 
 // What our services set, and run, are things that the binary has.
 func TestComposeMeansTheBinary(t *testing.T) {
+	t.Parallel()
 	folder := madeSecrets(t)
 	image := imageEnvironment(t)
 	for name, s := range project(t).Services {

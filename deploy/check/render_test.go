@@ -47,13 +47,13 @@ operatorToken: {secret: operator}
 
 // render is what Helm does for an install: it validates the values, and fills
 // in the templates.
-func render(c *chart.Chart, values map[string]any) (map[string]string, error) {
+func render(t *testing.T, c *chart.Chart, values map[string]any) (map[string]string, error) {
 	release := common.ReleaseOptions{Name: "rollcall", Namespace: "sms", Revision: 1, IsInstall: true}
 	all, err := util.ToRenderValues(c, values, release, common.DefaultCapabilities)
 	if err != nil {
 		return nil, err
 	}
-	return engine.Engine{Strict: true}.Render(c, all)
+	return engine.Engine{Strict: true}.RenderWithContext(t.Context(), c, all)
 }
 
 // decoder takes a manifest of the types that the chart may use. A field that they
@@ -92,7 +92,7 @@ func TestManifestsAreDecodedStrictly(t *testing.T) {
 // manifests renders the chart, and decodes all of it.
 func manifests(t *testing.T, c *chart.Chart, text string) (objects []runtime.Object, notes string) {
 	t.Helper()
-	files, err := render(c, values(t, text))
+	files, err := render(t, c, values(t, text))
 	must(t, err)
 	decode := decoder(t)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
