@@ -62,6 +62,9 @@ type Config struct {
 	// OpsListen is where /healthz, /readyz and /metrics are served besides, in
 	// any role. Default: nowhere.
 	OpsListen string
+	// SizeMetrics are the accounts whose segments' sizes are among the metrics.
+	// Default: none.
+	SizeMetrics []string
 	// MaxStaleness is how old what is known of Kafka's ends may be for an
 	// answer to be fresh. Default 10 s.
 	MaxStaleness time.Duration
@@ -89,6 +92,7 @@ type Node struct {
 	sizes    *pipeline.SizeHistory
 	group    *consumers.Group
 	registry *prometheus.Registry
+	measures *measures
 	listener net.Listener
 	ops      net.Listener        // nil if there is none
 	rebuilds *semaphore.Weighted // one partition of a process at a time
@@ -105,6 +109,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	cfg.HistoryEvery = cmp.Or(cfg.HistoryEvery, time.Minute)
 	cfg.MaxStaleness = cmp.Or(cfg.MaxStaleness, 10*time.Second)
 	n := &Node{cfg: cfg, catalog: catalog.New(), faults: map[int32]string{}, registry: prometheus.NewRegistry(), rebuilds: semaphore.NewWeighted(1)}
+	n.measures = newMeasures(n.registry, cfg.Version)
 	if err := n.connect(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -115,10 +120,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	})
 	n.sizes = pipeline.NewSizeHistory(n.kafka, n.catalog, n.kafka.partitions, time.Now)
 	n.replays = pipeline.NewReplays(n.kafka, n.report)
-	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newCollector(n), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "rollcall_fetch_waiting_bytes", Help: "Record bytes fetched and not yet taken by their partitions.",
-		}, func() float64 { return float64(n.kafka.Client.Stats.Waiting.Load()) }))
+	n.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newCollector(n))
 	return n, nil
 }
 
@@ -172,6 +174,9 @@ func (n *Node) connectRedis(ctx context.Context) error {
 	options.WriteTimeout = cmp.Or(options.WriteTimeout, 10*time.Second)
 	options.PoolSize = cmp.Or(options.PoolSize, 3*int(n.kafka.partitions)+16) // a follower waits on a connection of its own
 	n.redis = newRedis(&options)
+	if n.measures != nil { // else it takes no part
+		n.redis.AddHook(n.measures)
+	}
 	n.store = bitmaps.NewStore(n.redis, n.cfg.Prefix)
 	if err := n.redis.Ping(ctx).Err(); err != nil {
 		return fmt.Errorf("redis at %s: %w", strings.Join(options.Addrs, ", "), err)
@@ -317,18 +322,21 @@ func (n *Node) serve(ctx context.Context, partition int32, feed *consumers.Feed)
 		Partitions: n.kafka.partitions, Store: n.store, Log: n.kafka, Catalog: n.catalog, CatchUp: n.log.CaughtUp,
 		Now: time.Now, Publish: n.cfg.Publish, ScrubEvery: n.cfg.ScrubEvery, HistoryEvery: n.cfg.HistoryEvery,
 		Inputs: n.cfg.Inputs, Rebuilds: n.rebuilds, Replays: n.replays, Opened: n.goesOn,
+		Measured: n.measures.committed,
 	}
 	if n.cfg.API {
 		cfg.Committed = n.view.Committed
 	}
 	err := pipeline.Serve(ctx, cfg, partition, feed, n.kafka.Watermarks)
 	n.goesOn(partition)
+	n.measures.compose(partition, 0)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if lost, ok := errors.AsType[*pipeline.LossError](err); ok {
 		n.faults[partition] = lost.Error()
 	}
 	if err != nil && ctx.Err() == nil {
+		n.measures.stopped.Inc()
 		slog.Error("a partition stopped, will be opened anew", "partition", partition, "err", err)
 	}
 	return err

@@ -35,6 +35,12 @@ const (
 	Unmapped       Code = "unmapped"        // a record of a mapped topic that does not say whose it is
 )
 
+// Codes are all of them.
+var Codes = []Code{
+	NotJSON, MissingField, WrongType, BadContact, BadAccount, BadKind, BadName, BadTime, ImpossibleTime,
+	UnknownAccount, TooLarge, BadKey, BadHeaders, BadCloudEvent, UnknownType, Unmapped,
+}
+
 const (
 	maxValueBytes   = 1 << 20
 	maxHeaderBytes  = 512 << 10

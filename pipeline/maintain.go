@@ -132,6 +132,7 @@ func (a *account) announce(cause bitmaps.Cause) {
 		op.Name = a.segments[slot]
 		a.totals[slot].Entered += uint64(len(op.On))
 		a.totals[slot].Exited += uint64(len(op.Off))
+		a.state.changed[cause] += int64(len(op.On) + len(op.Off))
 		a.dirty(bitmaps.Field{Kind: bitmaps.Meta})
 		a.emit(op)
 		if a.state.publish {

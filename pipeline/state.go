@@ -25,13 +25,14 @@ type state struct {
 	now      int64 // Unix ms; says which day is today
 
 	phones   phones
-	due      due        // scratch
-	sorter   keySorter  // scratch
-	seq      uint64     // number of the commit in the making
-	inCommit []*account // those that it changes
-	publish  bool       // whether changes are collected
-	forgot   bool       // the commit in the making erases a contact
-	changes  []Change   // of the commit in the making
+	due      due                            // scratch
+	sorter   keySorter                      // scratch
+	seq      uint64                         // number of the commit in the making
+	inCommit []*account                     // those that it changes
+	publish  bool                           // whether changes are collected
+	forgot   bool                           // the commit in the making erases a contact
+	changes  []Change                       // of the commit in the making
+	changed  [bitmaps.CauseReplay + 1]int64 // memberships in it, by cause
 	flush    flushQueue
 	loaded   int // events in tables
 	tables   []*daySet

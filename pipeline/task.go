@@ -31,6 +31,8 @@ type Config struct {
 	// its writer, so that this process need not wait to read it back. The entry
 	// is valid during the call. Default: nobody.
 	Committed func(partition int32, e *bitmaps.Entry, nonce string)
+	// Measured is told of every commit too, for metrics. Default: nobody.
+	Measured func(partition int32, m Measure)
 	// Inputs are topics beside those of the contract, and what their records mean.
 	Inputs inputs.Set
 	// Silent has nothing written to Kafka that another task writes on account of
@@ -275,9 +277,11 @@ func (t *Task) commit(ctx context.Context) error {
 		Checkpoint: checkpoint, Entry: entry, Writes: append(writes, flushed...),
 		Dropped: t.composer.dropped, KeepFrom: keepFrom,
 	}
+	began := time.Now()
 	if err := t.held.Commit(ctx, &c); err != nil {
 		return err
 	}
+	t.measured(&c, time.Since(began))
 	if t.Committed != nil {
 		e := bitmaps.Entry{Seq: t.held.Seq(), Ops: entry, Checkpoint: t.checkpoint.Clone()}
 		t.Committed(t.partition, &e, t.held.Nonce())

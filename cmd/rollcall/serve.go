@@ -40,6 +40,7 @@ type serveCmd struct {
 	Roles             []string      `default:"pipeline,api" enum:"pipeline,api" help:"What this process does." group:"Roles"`
 	Listen            string        `default:"127.0.0.1:8080" help:"Where the API listens." group:"Roles"`
 	OpsListen         string        `help:"Where /healthz, /readyz and /metrics are served besides, without a token; a process without the API has them nowhere else." group:"Roles"`
+	SizeMetrics       []string      `help:"Accounts whose segments' sizes are among the metrics, up to 1,000 segments." group:"Roles"`
 	MaxStaleness      time.Duration `default:"10s" help:"How old the knowledge of where the log ends may be for an answer to be fresh." group:"Roles"`
 	OperatorToken     string        `help:"The operator's token." group:"Roles"`
 	OperatorTokenFile string        `help:"A file with the operator's token." group:"Roles"`
@@ -127,7 +128,7 @@ func (c *serveCmd) config() (node.Config, error) {
 		Kafka: kafka, Redis: *redis, Prefix: c.RedisPrefix, Group: c.Group,
 		Partitions: c.Partitions, Replication: c.Replication, AllowCreateTime: c.AllowCreateTime,
 		Pipeline: slices.Contains(c.Roles, "pipeline"), API: slices.Contains(c.Roles, "api"), Publish: c.PublishChanges,
-		ScrubEvery: c.ScrubEvery, HistoryEvery: c.HistoryEvery, Listen: c.Listen, OpsListen: c.OpsListen, MaxStaleness: c.MaxStaleness, OperatorToken: token, Version: buildVersion(),
+		ScrubEvery: c.ScrubEvery, HistoryEvery: c.HistoryEvery, Listen: c.Listen, OpsListen: c.OpsListen, MaxStaleness: c.MaxStaleness, SizeMetrics: c.SizeMetrics, OperatorToken: token, Version: buildVersion(),
 	}
 	if c.HistoryEvery < time.Second || c.HistoryEvery > time.Hour {
 		return cfg, errors.New("--history-every is to be between 1s and 1h")
