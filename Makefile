@@ -84,7 +84,7 @@ mutate: ## switch safeguards off, one at a time: simulations must find each
 
 long: ## the tests with real servers that take minutes: crashes, faults by name, memory, Redis Cluster, shutdown, OpenAPI, a small soak
 	$(GO) test -count=1 -timeout 20m ./integration \
-		-run 'TestCrashes|TestLossAccepted|TestMemoryIsBounded|TestOpenAPI|TestOpenTransaction|TestOwnTopicsDown|TestRebuild$$|TestRedisCluster|TestRedisRefuses|TestReplay|TestShutdown|TestSoak|TestStateExportImport|TestVerify' -long
+		-run 'TestAlerts|TestCrashes|TestLossAccepted|TestMemoryIsBounded|TestOpenAPI|TestOpenTransaction|TestOwnTopicsDown|TestRebuild$$|TestRedisCluster|TestRedisRefuses|TestReplay|TestShutdown|TestSoak|TestStateExportImport|TestVerify' -long
 
 kept: ## measure memory while days leave, with a real redis-server
 	$(GO) test -count=1 ./pipeline -run TestMemoryOf -kept-memory -v

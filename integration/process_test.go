@@ -25,7 +25,8 @@ type process struct {
 	url     string // of its API
 }
 
-var announcedAPI = regexp.MustCompile(`API at (http://\S+),`)
+// A process without the API says where its probes are.
+var announcedAPI = regexp.MustCompile(`(?:API|Probes and metrics) at (http://[^\s,]+)`)
 
 // start runs the binary until it is killed, stopped, or the test ends, and
 // returns when it listens.
