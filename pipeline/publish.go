@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -143,9 +144,13 @@ func recallFormer(a *account, op *bitmaps.Op) {
 
 // take keeps the changes of a commit until they can be told.
 func (p *publisher) take(seq uint64, writer string, t *Task) {
+	var prefix string // that the changes of a segment have in common
 	for i := range t.state.changes {
 		c := &t.state.changes[i]
-		c.ID = fmt.Sprintf("%s-%d/%s/%s/%d", writer, seq, c.Account, c.Segment, c.number)
+		if i == 0 || c.Segment != t.state.changes[i-1].Segment || c.Account != t.state.changes[i-1].Account {
+			prefix = fmt.Sprintf("%s-%d/%s/%s/", writer, seq, c.Account, c.Segment)
+		}
+		c.ID = prefix + strconv.FormatUint(uint64(c.number), 10)
 		p.last = seq
 	}
 	p.pending = append(p.pending, t.state.changes...)
@@ -277,19 +282,19 @@ func (p *publisher) more(first published) []published {
 
 func (p *publisher) write(ctx context.Context, commits []published) error {
 	var messages []consumers.Message
+	var text []byte // of the messages
 	for _, commit := range commits {
 		for i := range commit.changes {
-			m, err := p.message(&commit.changes[i])
-			if err != nil {
-				return err
-			}
+			var m consumers.Message
+			m, text = p.message(&commit.changes[i], text)
 			if messages = append(messages, m); len(messages) < publishAtOnce {
 				continue
 			}
 			if err := p.tell(ctx, messages); err != nil {
 				return err
 			}
-			messages = messages[:0]
+			// A request that was given up may still hold the text, so it is not used again.
+			messages, text = messages[:0], make([]byte, 0, len(text)+len(text)/8)
 		}
 	}
 	if err := p.tell(ctx, messages); err != nil {
@@ -322,11 +327,38 @@ func (p *publisher) remember(ctx context.Context, at progress) error {
 	return err
 }
 
-func (p *publisher) message(c *Change) (consumers.Message, error) {
-	value, err := json.Marshal(c)
+// message is a change as a message, whose key and value it appends to text.
+func (p *publisher) message(c *Change, text []byte) (consumers.Message, []byte) {
+	from := len(text)
+	text = append(append(append(text, c.Account...), '/'), c.Contact...)
+	value := len(text)
+	text = c.appendJSON(text)
 	return consumers.Message{
-		Topic: TopicSegmentChanges, Partition: p.partition, Key: []byte(c.Account + "/" + c.Contact), Value: value,
-	}, err
+		Topic: TopicSegmentChanges, Partition: p.partition, Key: text[from:value:value], Value: text[value:],
+	}, text
+}
+
+// appendJSON writes the change as json.Marshal does, which would take most of
+// the time of a segment that is new.
+func (c *Change) appendJSON(b []byte) []byte {
+	b = appendQuoted(append(b, `{"id":`...), c.ID)
+	b = appendQuoted(append(b, `,"account":`...), c.Account)
+	b = appendQuoted(append(b, `,"segment":`...), c.Segment)
+	b = appendQuoted(append(b, `,"contact":`...), c.Contact)
+	b = appendQuoted(append(b, `,"change":`...), c.Change)
+	b = appendQuoted(append(b, `,"cause":`...), c.Cause)
+	return append(b, '}')
+}
+
+// appendQuoted writes a string as JSON. What needs to be escaped is rare.
+func appendQuoted(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(s) // a string is always written
+			return append(b, quoted...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // committed hands the changes of a commit on, unless it is in the middle of

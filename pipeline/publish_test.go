@@ -1,0 +1,50 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// Changes are written as the standard library would, several into one buffer.
+func TestChangesAsJSON(t *testing.T) {
+	text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z"\\<>&/0-9]*`), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }))
+	rapid.Check(t, func(t *rapid.T) {
+		var buffer []byte
+		var values, wants []string
+		for range 3 {
+			c := &Change{
+				ID: text.Draw(t, "id"), Account: text.Draw(t, "account"), Segment: text.Draw(t, "segment"),
+				Contact: text.Draw(t, "contact"), Change: "entered", Cause: "event",
+			}
+			m, after := (&publisher{}).message(c, buffer)
+			buffer = after
+			want, err := json.Marshal(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values, wants = append(values, string(m.Key), string(m.Value)), append(wants, c.Account+"/"+c.Contact, string(want))
+		}
+		for i := range values {
+			if values[i] != wants[i] {
+				t.Fatalf("%q, the library writes %q", values[i], wants[i])
+			}
+		}
+	})
+}
+
+// BenchmarkChange is what a change costs before it is written.
+func BenchmarkChange(b *testing.B) {
+	p, c := &publisher{}, &Change{
+		ID: "0123456789abcdef-17/demo/engaged/51234", Account: "demo", Segment: "engaged", Contact: "c-00051234", Change: "entered", Cause: "definition",
+	}
+	var text []byte
+	b.ReportAllocs()
+	for i := range b.N {
+		if i%publishAtOnce == 0 {
+			text = text[:0]
+		}
+		_, text = p.message(c, text)
+	}
+}
