@@ -80,11 +80,7 @@ func (p *piece) markChanged(version int64) {
 			changed = append(changed, int32(i))
 		}
 	}
-	for contact := range p.contacts {
-		if p.contacts[contact].facts.has(exists) {
-			p.mark(uint32(contact), changed)
-		}
-	}
+	p.markAll(changed)
 }
 
 // moveSince marks the contacts whose latest event fell out of a period.

@@ -155,7 +155,7 @@ func (t *Task) composeSome() (cause bitmaps.Cause, err error) {
 		if _, err := p.compose((t.Limits.Compose - work) / fragmentWork); err != nil {
 			return 0, err
 		}
-		work += 1 + len(p.marks) + fragmentWork*(len(a.deletes)-before)
+		work += 1 + p.marked() + fragmentWork*(len(a.deletes)-before)
 	}
 	return cause, nil
 }

@@ -44,7 +44,13 @@ func (p *piece) dirtyFacts(changed facts, was, is country) {
 
 // flipColumn changes a membership, and queues its bitmap.
 func (p *piece) flipColumn(slot int, contact uint32) {
-	if col := p.members.flip(slot, contact); !col.dirty {
+	p.members.flip(slot, contact)
+	p.dirtyColumn(slot)
+}
+
+// dirtyColumn queues the bitmap of a segment's members.
+func (p *piece) dirtyColumn(slot int) {
+	if col := &p.members[slot]; !col.dirty {
 		col.dirty = true
 		p.account.dirty(bitmaps.Field{Kind: bitmaps.Members, Name: p.account.segments[slot], N: [4]uint32{p.number}})
 	}

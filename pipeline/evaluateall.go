@@ -6,26 +6,48 @@ import "rollcall/pipeline/segment"
 // hold: a loop for each condition, and words of 64 contacts for what joins them.
 // It answers what node.holds does for each contact by itself.
 type evaluator struct {
-	piece *piece
-	facts map[facts]*contactSet // that were asked for
-	free  []*contactSet         // to be used again
+	piece  *piece
+	leaves map[leaf]*contactSet // that were asked for
+	free   []*contactSet        // to be used again
+}
+
+// leaf is a condition that stays as it is while a piece is evaluated, so that
+// segments can share it.
+type leaf struct {
+	op        op
+	facts     facts
+	behaviour segment.Behaviour
+	day       uint16
+	k, number uint32
+	countries [4]uint64
 }
 
 // begin turns to a piece.
 func (e *evaluator) begin(p *piece) {
-	for _, s := range e.facts {
+	for _, s := range e.leaves {
 		e.give(s)
 	}
-	e.piece, e.facts = p, map[facts]*contactSet{}
+	e.piece, e.leaves = p, map[leaf]*contactSet{}
 }
 
 // fact is the set of those of whom it is known; it is only to be read.
-func (e *evaluator) fact(f facts) *contactSet {
-	s := e.facts[f]
+func (e *evaluator) fact(f facts) *contactSet { return e.leaf(&node{op: opFact, facts: f}) }
+
+// leaf is the set of those for whom a leaf holds, only to be read; nil if the
+// condition is none.
+func (e *evaluator) leaf(n *node) *contactSet {
+	if n.op == opAll || n.op == opAny || n.op == opNot || n.op == opMember {
+		return nil
+	}
+	key := leaf{op: n.op, facts: n.facts, behaviour: n.behaviour, day: n.day, k: n.k, number: n.number}
+	if n.countries != nil {
+		key.countries = *n.countries
+	}
+	s := e.leaves[key]
 	if s == nil {
 		s = e.take()
-		s.putFact(e.piece.contacts, f)
-		e.facts[f] = s
+		e.putLeaf(s, n)
+		e.leaves[key] = s
 	}
 	return s
 }
@@ -45,29 +67,44 @@ func (e *evaluator) give(s *contactSet) { e.free = append(e.free, s) }
 // put makes s the set of those for whom the condition holds. A negation holds for
 // contacts that the piece does not have; a definition asks who exists.
 func (e *evaluator) put(s *contactSet, n *node) {
-	p := e.piece
 	switch n.op {
 	case opAll:
-		*s = everybody
-		e.each(n.kids, s.and)
+		if len(n.kids) == 0 {
+			*s = everybody
+			return
+		}
+		e.put(s, &n.kids[0])
+		e.each(n.kids[1:], s.and)
 	case opAny:
-		clear(s[:])
-		e.each(n.kids, s.or)
+		if len(n.kids) == 0 {
+			clear(s[:])
+			return
+		}
+		e.put(s, &n.kids[0])
+		e.each(n.kids[1:], s.or)
 	case opNot:
 		e.put(s, &n.kids[0])
 		s.not()
+	case opMember:
+		s.putColumn(e.piece.members, int(n.number))
+	default:
+		*s = *e.leaf(n)
+	}
+}
+
+func (e *evaluator) putLeaf(s *contactSet, n *node) {
+	p := e.piece
+	switch n.op {
 	case opFact:
-		*s = *e.fact(n.facts)
+		s.putFact(p.contacts, n.facts)
 	case opCountry:
 		s.putCountries(p.contacts, n.countries)
 	case opSince:
 		s.putSince(p.contacts, n.behaviour, n.day)
 	case opCount:
 		e.putCount(s, n)
-	case opList:
-		s.putList(p.lists[p.plan.listNumbers[n.number]])
 	default:
-		s.putColumn(p.members, int(n.number))
+		s.putList(p.lists[p.plan.listNumbers[n.number]])
 	}
 }
 
@@ -75,6 +112,10 @@ func (e *evaluator) put(s *contactSet, n *node) {
 func (e *evaluator) each(conditions []node, join func(*contactSet)) {
 	s := e.take()
 	for i := range conditions {
+		if known := e.leaf(&conditions[i]); known != nil {
+			join(known)
+			continue
+		}
 		e.put(s, &conditions[i])
 		join(s)
 	}

@@ -117,7 +117,7 @@ func (h *harness) start(number int) *process {
 		Partitions: h.partitions, Store: p.store, Log: gatedLog{p}, Catalog: p.catalog, CatchUp: p.catchUp,
 		Now: p.clock, Publish: true, Committed: p.committed, Inputs: partnerInputs,
 		Limits: Limits{Changelog: 50 + h.rng.IntN(3000), Flush: 1 + h.rng.IntN(1000), Loaded: 1 + h.rng.IntN(50),
-			Compose: 1 + h.rng.IntN(5), Copies: 3},
+			Compose: 1 + h.rng.IntN(5), Apart: 1 + 199*(number%2), Copies: 3},
 	}
 	p.config.Replays = NewReplays(archive{p}, archive{p}.report)
 	p.view = NewView(ViewConfig{Partitions: h.partitions, Store: p.store, Catalog: p.catalog, Ends: p, Now: p.clock, MaxStaleness: time.Minute})

@@ -9,9 +9,12 @@ import (
 // maintain settles every marked contact: its memberships become what the
 // segments' conditions say now. What differs from before are the changes.
 func (s *state) maintain(cause bitmaps.Cause) {
+	var e evaluator
 	for _, a := range s.inCommit {
 		for _, p := range a.moved {
-			p.settle()
+			if cause == bitmaps.CauseEvent || !p.settleAll(&e) {
+				p.settle()
+			}
 		}
 		a.moved = a.moved[:0]
 		a.announce(cause)
@@ -174,6 +177,13 @@ func (d *due) next() (int32, bool) {
 		}
 	}
 	return 0, false
+}
+
+func (d *due) count() (n int) {
+	for _, w := range d.words {
+		n += bits.OnesCount64(w)
+	}
+	return n
 }
 
 func (d *due) clear() {

@@ -94,7 +94,7 @@ func (t *Task) settleDefinitions(ctx context.Context) error {
 // reset begins with an empty state in memory.
 func (t *Task) reset(ctx context.Context) {
 	t.state = newState(t.Catalog, &storedEvents{ctx: ctx, store: t.Store, partition: t.partition}, t.Now().UnixMilli())
-	t.state.publish, t.state.flush.limits = t.Publish, &t.Limits
+	t.state.publish, t.state.flush.limits, t.state.apart = t.Publish, &t.Limits, t.Limits.Apart
 }
 
 // define gives the state, as it was read, the definitions and the day to go on

@@ -26,7 +26,8 @@ type piece struct {
 	counts   [][]uint32 // by counter of the plan, then contact
 	firsts   []firsts   // by counter of the plan; only where days of messages are counted
 
-	marks []mark // contacts to settle, in order of arrival
+	marks   []mark  // contacts to settle, in order of arrival
+	changed []int32 // segments to settle for everybody
 
 	// As stored: what members stand for. Only while a state is restored, or followed.
 	restoring bool
@@ -132,6 +133,20 @@ func (p *piece) mark(contact uint32, segments []int32) {
 	p.marks = append(p.marks, mark{contact, segments})
 }
 
+// markAll remembers to settle the segments for everybody.
+func (p *piece) markAll(segments []int32) {
+	if len(p.contacts) >= p.account.state.apart && len(segments) > 0 {
+		p.account.touch(p)
+		p.changed = segments
+		return
+	}
+	for contact := range p.contacts {
+		if p.contacts[contact].facts.has(exists) {
+			p.mark(uint32(contact), segments)
+		}
+	}
+}
+
 // move changes a count and marks the segments for which that matters.
 func (p *piece) move(counter int32, contact uint32, by int) {
 	counts := p.counts[counter]
@@ -188,6 +203,14 @@ func (c *column) set(contact uint32, member bool) {
 	} else {
 		c.words[contact/64] &^= bit
 	}
+}
+
+// setWord makes the i-th word another.
+func (c *column) setWord(i int, word uint64) {
+	for i >= len(c.words) {
+		c.words = append(c.words, 0)
+	}
+	c.words[i] = word
 }
 
 // word is the i-th word, of those that are there and those that are not.

@@ -24,6 +24,8 @@ type state struct {
 	follows  bool  // read only: what only an owner needs is left out
 	now      int64 // Unix ms; says which day is today
 
+	apart int // Limits.Apart
+
 	phones   phones
 	due      due                            // scratch
 	sorter   keySorter                      // scratch

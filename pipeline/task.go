@@ -59,6 +59,7 @@ type Limits struct {
 	Flush     int // bytes of fragments that go with one commit; default 256 KiB
 	Loaded    int // events kept in memory to find repeats, 24 bytes each; default 4 Mi
 	Compose   int // contacts that a commit settles for a new day or definition, by whole pieces; a fragment that is deleted counts as eight; default 20,000
+	Apart     int // contacts that are settled one by one in the time that it takes to evaluate a segment for all of a piece; default 200
 	Copies    int // records of a replay in flight; default 500
 }
 
@@ -68,6 +69,7 @@ func (l Limits) withDefaults() Limits {
 		Flush:     cmp.Or(l.Flush, 256<<10),
 		Loaded:    cmp.Or(l.Loaded, 4<<20),
 		Compose:   cmp.Or(l.Compose, 20_000),
+		Apart:     cmp.Or(l.Apart, 200),
 		Copies:    cmp.Or(l.Copies, 500),
 	}
 }
