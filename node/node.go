@@ -96,6 +96,7 @@ type Node struct {
 	listener net.Listener
 	ops      net.Listener        // nil if there is none
 	rebuilds *semaphore.Weighted // one partition of a process at a time
+	turns    chan struct{}       // to compose for a new day: half of the processors
 
 	mu     sync.Mutex
 	faults map[int32]string // of the tasks that can't go on, by partition
@@ -108,7 +109,8 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	cfg.Partitions, cfg.Replication = cmp.Or(cfg.Partitions, 8), cmp.Or(cfg.Replication, -1)
 	cfg.HistoryEvery = cmp.Or(cfg.HistoryEvery, time.Minute)
 	cfg.MaxStaleness = cmp.Or(cfg.MaxStaleness, 10*time.Second)
-	n := &Node{cfg: cfg, catalog: catalog.New(), faults: map[int32]string{}, registry: prometheus.NewRegistry(), rebuilds: semaphore.NewWeighted(1)}
+	n := &Node{cfg: cfg, catalog: catalog.New(), faults: map[int32]string{}, registry: prometheus.NewRegistry(), rebuilds: semaphore.NewWeighted(1),
+		turns: pipeline.NewTurns()}
 	n.measures = newMeasures(n.registry, cfg.Version)
 	if err := n.connect(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
@@ -321,7 +323,7 @@ func (n *Node) serve(ctx context.Context, partition int32, feed *consumers.Feed)
 	cfg := pipeline.Config{
 		Partitions: n.kafka.partitions, Store: n.store, Log: n.kafka, Catalog: n.catalog, CatchUp: n.log.CaughtUp,
 		Now: time.Now, Publish: n.cfg.Publish, ScrubEvery: n.cfg.ScrubEvery, HistoryEvery: n.cfg.HistoryEvery,
-		Inputs: n.cfg.Inputs, Rebuilds: n.rebuilds, Replays: n.replays, Opened: n.goesOn,
+		Inputs: n.cfg.Inputs, Rebuilds: n.rebuilds, Turns: n.turns, Replays: n.replays, Opened: n.goesOn,
 		Measured: n.measures.committed,
 	}
 	if n.cfg.API {

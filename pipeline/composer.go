@@ -17,6 +17,8 @@ type composer struct {
 	upTo    int64    // the definitions that the queue brings everybody to
 	dropped []string // accounts to delete with the next commit
 	days    map[*zone]segment.Date
+	urgent  bool // nothing else is to be done before all is composed
+	turn    dayTurn
 }
 
 // Compose does a part of what definitions and days ask for, and tells whether
@@ -26,6 +28,7 @@ func (t *Task) Compose(ctx context.Context) (worked bool, err error) {
 }
 
 func (t *Task) composeAt(ctx context.Context, now int64) (worked bool, err error) {
+	defer t.endTurn()
 	t.begin()
 	t.state.now = now
 	t.noteDefinitions()
@@ -42,11 +45,14 @@ func (t *Task) composeAt(ctx context.Context, now int64) (worked bool, err error
 		return false, t.changes.committed(ctx, t)
 	}
 	t.state.maintain(cause)
+	t.endTurn() // Redis takes its time
 	return true, t.commit(ctx)
 }
 
 // composeAll does all that is to be composed as of a moment.
 func (t *Task) composeAll(ctx context.Context, now int64) error {
+	t.composer.urgent = true
+	defer func() { t.composer.urgent = false }()
 	for {
 		if worked, err := t.composeAt(ctx, now); err != nil || !worked {
 			return err
@@ -148,6 +154,9 @@ func (t *Task) composeSome() (cause bitmaps.Cause, err error) {
 		}
 		next := p.composeCause()
 		if cause != 0 && next != cause {
+			break
+		}
+		if next == bitmaps.CauseWindow && !t.takeTurn() {
 			break
 		}
 		cause = next

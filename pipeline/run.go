@@ -93,6 +93,7 @@ func (t *Task) complain(ctx context.Context, err error) {
 func (t *Task) run(ctx context.Context, feed *consumers.Feed, watermarks Watermarks) error {
 	work, end := lingering(ctx)
 	defer end()
+	defer t.endTurn()
 	reported := time.Time{}
 	for ctx.Err() == nil {
 		defined := t.Catalog.Changed()
@@ -112,7 +113,7 @@ func (t *Task) run(ctx context.Context, feed *consumers.Feed, watermarks Waterma
 			reported = now
 		}
 		if !worked {
-			wait(ctx, feed.Ready(), defined)
+			t.wait(ctx, feed.Ready(), defined)
 		}
 	}
 	feed.Committed(t.Offsets())
@@ -182,13 +183,15 @@ func (t *Task) nextAudited() []string {
 }
 
 // wait returns when there may be something to do.
-func wait(ctx context.Context, ready, defined <-chan struct{}) {
+func (t *Task) wait(ctx context.Context, ready, defined <-chan struct{}) {
 	timer := time.NewTimer(idleLook)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-ready:
 	case <-defined:
+	case t.awaited() <- struct{}{}:
+		t.composer.turn.has = true
 	case <-timer.C:
 	}
 }

@@ -50,6 +50,10 @@ type Config struct {
 	Limits  Limits
 	// Rebuilds bounds how many partitions a process makes anew at once. Default: one.
 	Rebuilds *semaphore.Weighted
+	// Turns has a place for each partition of the process that may compose for a
+	// new day at the same time, so that the records of others find a processor.
+	// Nil: all may.
+	Turns chan struct{}
 }
 
 // Limits are sizes that bound a task's memory and its commits. Zero values mean
