@@ -38,6 +38,7 @@ var causeNames = map[bitmaps.Cause]string{
 // was erased and came back within the commit has two numbers; if it is a member
 // as before, nothing changed.
 func (s *state) collect(a *account, op *bitmaps.Op) {
+	s.changes = slices.Grow(s.changes, len(op.On)+len(op.Off))
 	back := map[uint32]bool{}
 	for _, number := range op.Off {
 		id := a.contacts.name(number)
@@ -152,6 +153,10 @@ func (p *publisher) take(seq uint64, writer string, t *Task) {
 		}
 		c.ID = prefix + strconv.FormatUint(uint64(c.number), 10)
 		p.last = seq
+	}
+	if len(p.pending) == 0 { // they may be many, so they are handed over
+		p.pending, t.state.changes = t.state.changes, nil
+		return
 	}
 	p.pending = append(p.pending, t.state.changes...)
 	t.state.changes = t.state.changes[:0]

@@ -2,9 +2,12 @@ package pipeline
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"rollcall/bitmaps"
 )
 
 // Changes are written as the standard library would, several into one buffer.
@@ -47,4 +50,22 @@ func BenchmarkChange(b *testing.B) {
 		}
 		_, text = p.message(c, text)
 	}
+}
+
+// BenchmarkTake is what a task does, for each change, of a commit that has many.
+func BenchmarkTake(b *testing.B) {
+	const members = 20_000
+	op := bitmaps.Op{Code: bitmaps.OpMembers, Name: "engaged", Cause: bitmaps.CauseDefinition}
+	t := &Task{state: newState(nil, nil, 0)}
+	a := newAccount(t.state, acme)
+	for i := range uint32(members) {
+		op.On = append(op.On, a.contacts.add(fmt.Sprintf("c-%d", i)))
+	}
+	b.ReportAllocs()
+	for range b.N {
+		p := &publisher{}
+		t.state.collect(a, &op)
+		p.take(1, "0123456789abcdef", t)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*members), "ns/change")
 }
