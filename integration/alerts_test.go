@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -159,7 +158,7 @@ func TestAlerts(t *testing.T) {
 	between, err := proxy.New(c.redis.Addr, 1)
 	must(t, err)
 	t.Cleanup(func() { _ = between.Close() })
-	ops, answering := freeAddress(t), freeAddress(t)
+	ops, answering := servers.Address(t), servers.Address(t)
 	servePipeline := func() *process {
 		return start(t, slices.Concat(notScrubbing, []string{
 			"--roles", "pipeline", "--brokers", c.kafka.Addr(), "--redis", "redis://" + between.Addr(), "--ops-listen", ops,
@@ -231,15 +230,6 @@ func (c *cluster) backlog(account string, records int) {
 		lines.WriteString(line(account+"/c-1", fmt.Sprintf(`{"account":%q,"contact":"c-1","message":"m","id":"backlog-%d"}`, account, i)))
 	}
 	c.kcat("sms.clicked", &lines, likeJava...)
-}
-
-// freeAddress is one on loopback on which nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func alertNames(t *testing.T) (names []string) {

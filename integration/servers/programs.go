@@ -37,3 +37,13 @@ func program(t testing.TB, names ...string) string {
 	unavailable(t, fmt.Errorf("%s: not in PATH: %w", names[0], errUnavailable))
 	return ""
 }
+
+// Python returns the path of a Python that has a module.
+func Python(t testing.TB, module string) string {
+	t.Helper()
+	path := program(t, "python3")
+	if err := exec.CommandContext(t.Context(), path, "-c", "import "+module).Run(); err != nil {
+		unavailable(t, fmt.Errorf("python3 without %s: %w", module, errUnavailable))
+	}
+	return path
+}
