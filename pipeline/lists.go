@@ -33,8 +33,8 @@ func (r listRegister) later(than listRegister) bool {
 
 // chunk is the registers of one stored fragment, sorted.
 func (l *listPiece) chunk(from uint32) []bitmaps.ListRegister {
-	var out []bitmaps.ListRegister
-	for contact := from; contact < from+listChunk; contact++ {
+	out := make([]bitmaps.ListRegister, 0, min(len(l.registers), listChunk))
+	for contact := from; contact < from+listChunk && len(out) < len(l.registers); contact++ {
 		if r, ok := l.registers[contact]; ok {
 			out = append(out, bitmaps.ListRegister{Contact: contact, At: r.at, Member: r.member})
 		}

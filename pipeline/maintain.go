@@ -119,7 +119,7 @@ func (a *account) announce(cause bitmaps.Cause) {
 	s.keys = append(s.keys[:0], a.flips...)
 	sorted := s.sort()
 	for i := 0; i < len(sorted); {
-		op := bitmaps.Op{Code: bitmaps.OpMembers, Cause: cause}
+		op := bitmaps.Op{Code: bitmaps.OpMembers, Cause: cause, On: a.state.on[:0], Off: a.state.off[:0]}
 		slot := sorted[i] >> 32
 		for ; i < len(sorted) && sorted[i]>>32 == slot; i++ {
 			number := uint32(sorted[i])
@@ -138,6 +138,7 @@ func (a *account) announce(cause bitmaps.Cause) {
 		if a.state.publish {
 			a.state.collect(a, &op)
 		}
+		a.state.on, a.state.off = op.On, op.Off
 	}
 	clear(a.former)
 	a.flips = a.flips[:0]
