@@ -201,7 +201,7 @@ func (a *account) encodeRegisters(chunk uint32) []byte {
 
 func (a *account) encodeListRegisters(f bitmaps.Field) []byte {
 	p, from := a.at(f.N[1] * listChunk)
-	return bitmaps.EncodeListRegisters(p.lists[f.N[0]].chunk(from))
+	return bitmaps.EncodeListRegisters(p.lists[f.N[0]].registers.chunk(from / listChunk))
 }
 
 func (a *account) encodeMembers(f bitmaps.Field) ([]byte, error) {

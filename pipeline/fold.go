@@ -306,7 +306,7 @@ func (a *account) foldList(e *event) {
 	p, contact := a.at(number)
 	l := p.list(list)
 	record := listRegister{at: e.at, member: e.member}
-	if was, ok := l.registers[contact]; ok && !record.later(was) {
+	if was, ok := l.registers.get(contact); ok && !record.later(was) {
 		return
 	}
 	p.setList(l, list, contact, record)
@@ -314,7 +314,7 @@ func (a *account) foldList(e *event) {
 }
 
 func (p *piece) setList(l *listPiece, list, contact uint32, record listRegister) {
-	l.registers[contact] = record
+	l.registers.set(contact, record)
 	p.contacts[contact].touched = true
 	p.dirtyList(list, contact)
 	if l.set(contact, record.member) {
