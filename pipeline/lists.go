@@ -17,6 +17,7 @@ const listChunk = 1024
 // known, also of those who are not.
 type listPiece struct {
 	members   *roaring.Bitmap
+	queued    bool // members wait to be flushed
 	registers listRegisters
 }
 
@@ -39,15 +40,17 @@ type listRegisters []listRegisterChunk
 
 type listRegisterChunk struct {
 	number uint32 // of the contacts, by listChunk
+	queued bool   // waits to be flushed
 	sorted []bitmaps.ListRegister
 }
 
-// chunk is the sorted registers of one stored fragment, valid until the next change.
-func (l listRegisters) chunk(number uint32) []bitmaps.ListRegister {
+// flush is the sorted registers of one stored fragment, valid until the next change.
+func (l listRegisters) flush(number uint32) []bitmaps.ListRegister {
 	at, found := l.find(number)
 	if !found {
 		return nil
 	}
+	l[at].queued = false
 	return l[at].sorted
 }
 
@@ -78,7 +81,8 @@ func (l listRegisters) get(contact uint32) (r listRegister, known bool) {
 	return listRegister{at: is.At, member: is.Member}, true
 }
 
-func (l *listRegisters) set(contact uint32, r listRegister) {
+// set returns the chunk, valid until the next change.
+func (l *listRegisters) set(contact uint32, r listRegister) *listRegisterChunk {
 	chunk, known := l.find(contact / listChunk)
 	if !known {
 		*l = slices.Insert(*l, chunk, listRegisterChunk{number: contact / listChunk})
@@ -89,6 +93,7 @@ func (l *listRegisters) set(contact uint32, r listRegister) {
 		c.sorted = slices.Insert(c.sorted, at, is)
 	}
 	c.sorted[at] = is
+	return c
 }
 
 func (l listRegisters) remove(contact uint32) {

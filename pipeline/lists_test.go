@@ -37,7 +37,7 @@ func TestListRegisters(t *testing.T) {
 		}
 		sum := 0
 		for number := range uint32(7) {
-			chunk := l.chunk(number)
+			chunk := l.flush(number)
 			sum += len(chunk)
 			if !slices.IsSortedFunc(chunk, func(a, b bitmaps.ListRegister) int { return int(a.Contact) - int(b.Contact) }) {
 				t.Fatalf("chunk %d is not sorted: %v", number, chunk)

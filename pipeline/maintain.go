@@ -133,12 +133,14 @@ func (a *account) announce(cause bitmaps.Cause) {
 		a.totals[slot].Entered += uint64(len(op.On))
 		a.totals[slot].Exited += uint64(len(op.Off))
 		a.state.changed[cause] += int64(len(op.On) + len(op.Off))
-		a.dirty(bitmaps.Field{Kind: bitmaps.Meta})
 		a.emit(op)
 		if a.state.publish {
 			a.state.collect(a, &op)
 		}
 		a.state.on, a.state.off = op.On, op.Off
+	}
+	if len(sorted) > 0 {
+		a.dirty(bitmaps.Field{Kind: bitmaps.Meta})
 	}
 	clear(a.former)
 	a.flips = a.flips[:0]

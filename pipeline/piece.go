@@ -26,7 +26,8 @@ type piece struct {
 	counts   [][]uint32 // by counter of the plan, then contact
 	firsts   []firsts   // by counter of the plan; only where days of messages are counted
 
-	marks []mark // contacts to settle, in order of arrival
+	marks  []mark // contacts to settle, in order of arrival
+	queued queued
 
 	// As stored: what members stand for. Only while a state is restored, or followed.
 	restoring bool
