@@ -195,8 +195,9 @@ func (a *account) contact(id []byte) uint32 {
 	if number, ok := a.contacts.get(id); ok {
 		return number
 	}
-	number := a.contacts.add(string(id))
-	a.emit(bitmaps.Op{Code: bitmaps.OpContact, Number: number, Name: a.contacts.name(number)})
+	name := string(id)
+	number := a.contacts.add(name)
+	a.emit(bitmaps.Op{Code: bitmaps.OpContact, Number: number, Name: name})
 	a.dirty(chunkOf(bitmaps.IDs, number))
 	p := a.pieceOf(number)
 	p.grow(int(number%bitmaps.PieceSize) + 1)

@@ -178,9 +178,9 @@ func (a *account) applyList(op *bitmaps.Op) {
 	switch {
 	case a.state.follows:
 	case op.Time == 0:
-		delete(l.registers, contact)
+		l.registers.remove(contact)
 	default:
-		l.registers[contact] = listRegister{at: op.Time, member: op.Flag}
+		l.registers.set(contact, listRegister{at: op.Time, member: op.Flag})
 	}
 }
 

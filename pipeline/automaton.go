@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp/syntax"
 	"slices"
+	"sync"
 )
 
 // automaton matches digits against many patterns at once: it says of each what
@@ -38,11 +39,7 @@ func newAutomaton() *automaton {
 
 // add takes one more pattern, before the first digits are run.
 func (a *automaton) add(expression string) (pattern, error) {
-	parsed, err := syntax.Parse("(?:"+expression+")", syntax.Perl)
-	if err != nil {
-		return 0, err
-	}
-	program, err := syntax.Compile(parsed.Simplify())
+	program, err := compiled(expression)
 	if err != nil {
 		return 0, err
 	}
@@ -61,6 +58,26 @@ func (a *automaton) add(expression string) (pattern, error) {
 	}
 	a.begins = append(a.begins, base+uint32(program.Start))
 	return p, nil
+}
+
+// programs are those compiled before, by expression, for all partitions. They
+// are of the library's metadata, so there are only so many.
+var programs sync.Map
+
+// compiled is the program of an expression, to be read only.
+func compiled(expression string) (*syntax.Prog, error) {
+	if p, ok := programs.Load(expression); ok {
+		return p.(*syntax.Prog), nil
+	}
+	parsed, err := syntax.Parse("(?:"+expression+")", syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	p, err := syntax.Compile(parsed.Simplify())
+	if err == nil {
+		programs.Store(expression, p)
+	}
+	return p, err
 }
 
 // run is the state that digits lead to, valid until the next call.

@@ -15,7 +15,7 @@ import (
 type daySet struct {
 	bits      *roaring.Bitmap // contacts with at least one event
 	runs      []int           // sizes of the runs that Redis holds
-	pending   []bitmaps.Event // in no run yet
+	pending   []bitmaps.Event // in no run yet; if there is a table, its newest events
 	logged    int             // how many of pending are in the changelog
 	queued    bool            // waits to be flushed
 	table     *eventTable     // all events; nil: not in memory
@@ -46,11 +46,22 @@ func newDaySet(of series) *daySet {
 
 // add files an event that is not in the set.
 func (d *daySet) add(e bitmaps.Event) {
-	d.pending = append(d.pending, e)
-	if d.table != nil {
-		d.table.add(e)
+	if d.table == nil {
+		d.pending = append(d.pending, e)
+		return
 	}
+	d.table.add(e)
+	d.pending = d.table.newest(len(d.pending) + 1)
 }
+
+// load makes a table of all events: those of the runs, and the pending ones.
+func (d *daySet) load(runs []bitmaps.Event) {
+	d.table = newEventTable(append(runs, d.pending...))
+	d.pending = d.table.newest(len(d.pending))
+}
+
+// unload lets go of the table.
+func (d *daySet) unload() { d.table, d.pending = nil, slices.Clone(d.pending) }
 
 // forget removes a contact's events.
 func (d *daySet) forget(contact uint32) {
@@ -58,11 +69,20 @@ func (d *daySet) forget(contact uint32) {
 		return
 	}
 	mine := func(e bitmaps.Event) bool { return e.Contact == contact }
-	logged := slices.DeleteFunc(d.pending[:d.logged:d.logged], mine)
-	d.pending = append(logged, slices.DeleteFunc(d.pending[d.logged:], mine)...)
-	d.logged = len(logged)
-	if d.table != nil {
+	pending, logged := len(d.pending), d.logged
+	for i, e := range d.pending {
+		if mine(e) {
+			pending--
+			if i < d.logged {
+				logged--
+			}
+		}
+	}
+	if d.logged = logged; d.table == nil {
+		d.pending = slices.DeleteFunc(d.pending, mine)
+	} else {
 		d.table = newEventTable(slices.DeleteFunc(d.table.events, mine))
+		d.pending = d.table.newest(pending)
 	}
 	if len(d.runs) > 0 {
 		d.forgotten = append(d.forgotten, contact)
@@ -80,6 +100,11 @@ type eventTable struct {
 }
 
 func newEventTable(events []bitmaps.Event) *eventTable { return &eventTable{events: events} }
+
+// newest are the last n events, to be read until the next is added.
+func (t *eventTable) newest(n int) []bitmaps.Event {
+	return t.events[len(t.events)-n : len(t.events) : len(t.events)]
+}
 
 func (t *eventTable) add(e bitmaps.Event) {
 	t.events = append(t.events, e)

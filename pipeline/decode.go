@@ -90,7 +90,8 @@ type decoder struct {
 // decode reads a record. A code other than "" says why it can't be read; the
 // time of an event has not been judged then.
 func (d *decoder) decode(r *consumers.Record, e *event) Code {
-	*e = event{origin: origin{TopicPartition: r.TopicPartition, offset: r.Offset, time: r.Time}}
+	*e = event{} // for itself: an event that was made elsewhere would be copied
+	e.origin = origin{TopicPartition: r.TopicPartition, offset: r.Offset, time: r.Time}
 	if r.Topic == TopicInbox {
 		if !firstStood(r, &e.origin) {
 			return BadHeaders
@@ -180,14 +181,6 @@ func (d *decoder) labels(e *event) {
 	}
 }
 
-// string is a field's text, empty if it is absent.
-func (o *object) string(f field) []byte {
-	if !o.present.has(f) {
-		return nil
-	}
-	return o.text[f]
-}
-
 func whoseCode(e *event) Code {
 	switch {
 	case len(e.contact) == 0 || len(e.contact) > maxContactBytes:
@@ -206,10 +199,8 @@ func (d *decoder) details(e *event) Code {
 	if e.kind == eraseRecord || e.kind == erasureRecord {
 		return ""
 	}
-	for f := range d.object.text {
-		if d.shape.known&texts&(1<<f) != 0 && len(d.object.text[f]) > maxTextBytes {
-			return TooLarge
-		}
+	if d.object.long&d.shape.known&texts != 0 {
+		return TooLarge
 	}
 	if e.kind == contactRecord {
 		return ""

@@ -15,11 +15,47 @@ func chunkOf(kind bitmaps.Kind, number uint32) bitmaps.Field {
 	return bitmaps.Field{Kind: kind, N: [4]uint32{number / bitmaps.ChunkSize}}
 }
 
+// queued tells of fragments of a piece that records change all the time whether
+// they wait to be flushed. What is taken out may wait all the same.
+type queued struct {
+	registers bits256 // by chunk
+	countries bits256
+	facts     facts
+}
+
+func (q *queued) removeFact(name string) {
+	if f, isFact := factByName[name]; isFact {
+		q.facts &^= f
+	} else {
+		q.countries.remove(uint32(countryByCode[name]))
+	}
+}
+
+// bits256 is a set of numbers, which are the same if they are modulo 256: of the
+// chunks of a piece there are so many.
+type bits256 [4]uint64
+
+func (s *bits256) add(n uint32) (added bool) {
+	word, bit := &s[n/64%4], uint64(1)<<(n%64)
+	added = *word&bit == 0
+	*word |= bit
+	return added
+}
+
+func (s *bits256) remove(n uint32) { s[n/64%4] &^= 1 << (n % 64) }
+
 // dirtyDay queues a day's events, and the bitmap that goes with them.
 func (p *piece) dirtyDay(d *daySet, of series, day segment.Date) {
 	if !d.queued {
 		d.queued = true
 		p.account.dirty(bitmaps.Field{Kind: bitmaps.Events, N: [4]uint32{uint32(of), uint32(day), p.number}})
+	}
+}
+
+// dirtyRegister queues the chunk that has a contact's register.
+func (p *piece) dirtyRegister(number uint32) {
+	if p.queued.registers.add(number / bitmaps.ChunkSize) {
+		p.account.dirty(chunkOf(bitmaps.Registers, number))
 	}
 }
 
@@ -31,12 +67,13 @@ func (p *piece) dirtyList(list, contact uint32) {
 // dirtyFacts queues the bitmaps of the facts that changed.
 func (p *piece) dirtyFacts(changed facts, was, is country) {
 	for f := exists; f <= validPhone; f <<= 1 {
-		if changed&f != 0 {
+		if changed&f&^p.queued.facts != 0 {
 			p.account.dirty(bitmaps.Field{Kind: bitmaps.Fact, Name: factNames[f], N: [4]uint32{p.number}})
 		}
 	}
+	p.queued.facts |= changed
 	for _, c := range []country{was, is} {
-		if was != is && c != 0 {
+		if was != is && c != 0 && p.queued.countries.add(uint32(c)) {
 			p.account.dirty(bitmaps.Field{Kind: bitmaps.Fact, Name: c.String(), N: [4]uint32{p.number}})
 		}
 	}

@@ -167,14 +167,14 @@ func (p *piece) contribution(at int32, c *counter, day segment.Date, d *daySet, 
 func (p *piece) forgetLists(contact uint32, at int64) (remains bool) {
 	a := p.account
 	for list, l := range p.lists {
-		r, ok := l.registers[contact]
+		r, ok := l.registers.get(contact)
 		switch {
 		case !ok:
 		case r.at > at:
 			remains = true
 		default:
 			p.setList(l, list, contact, listRegister{})
-			delete(l.registers, contact)
+			l.registers.remove(contact)
 			a.emit(bitmaps.Op{Code: bitmaps.OpListMember, List: list, Number: p.of(contact)})
 		}
 	}

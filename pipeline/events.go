@@ -27,7 +27,7 @@ func (p *piece) load(d *daySet, of series, day segment.Date) error {
 			events = slices.DeleteFunc(events, func(e bitmaps.Event) bool { return !d.keep(e) })
 		}
 	}
-	d.table = newEventTable(append(events, d.pending...))
+	d.load(events)
 	s.loaded += len(d.table.events)
 	s.tables = append(s.tables, d)
 	return nil
@@ -43,7 +43,7 @@ func (s *state) unload() {
 		d := s.tables[len(s.tables)-1]
 		s.tables = s.tables[:len(s.tables)-1]
 		s.loaded -= len(d.table.events)
-		d.table = nil
+		d.unload()
 	}
 }
 
@@ -51,7 +51,7 @@ func (s *state) unload() {
 func (s *state) letGo(d *daySet) {
 	if d.table != nil {
 		s.loaded -= len(d.table.events)
-		d.table = nil
+		d.unload()
 	}
 }
 

@@ -104,7 +104,7 @@ func splitListKey(key string) (kind, name string) {
 func (e *exporting) contacts(p *piece) {
 	listed := make(map[uint32][]portable.Listed)
 	for _, list := range slices.Sorted(maps.Keys(p.lists)) {
-		for contact, r := range p.lists[list].registers {
+		for contact, r := range p.lists[list].registers.all() {
 			listed[contact] = append(listed[contact], portable.Listed{List: list, At: r.at, Member: r.member})
 		}
 	}

@@ -164,11 +164,14 @@ func (a *account) encode(writes []bitmaps.Write, f bitmaps.Field) ([]bitmaps.Wri
 		plan := a.pieces[f.N[0]].plan
 		value = bitmaps.EncodeComposed(int32(plan.today), plan.version)
 	case bitmaps.Fact:
+		a.pieces[f.N[0]].queued.removeFact(f.Name)
 		value, err = bitmaps.EncodeBitmap(a.pieces[f.N[0]].withFact(f.Name))
 	case bitmaps.Members:
 		value, err = a.encodeMembers(f)
 	case bitmaps.ListMembers:
-		value, err = bitmaps.EncodeBitmap(a.pieces[f.N[1]].lists[f.N[0]].members)
+		l := a.pieces[f.N[1]].lists[f.N[0]]
+		l.queued = false
+		value, err = bitmaps.EncodeBitmap(l.members)
 	case bitmaps.ListRegisters:
 		value = a.encodeListRegisters(f)
 	case bitmaps.Events:
@@ -195,13 +198,14 @@ func (a *account) encodeMeta() []byte {
 
 func (a *account) encodeRegisters(chunk uint32) []byte {
 	p, from := a.at(chunk * bitmaps.ChunkSize)
+	p.queued.registers.remove(chunk)
 	to := min(int(from)+bitmaps.ChunkSize, len(p.register))
 	return bitmaps.EncodeRegisters(p.register[from:to])
 }
 
 func (a *account) encodeListRegisters(f bitmaps.Field) []byte {
 	p, from := a.at(f.N[1] * listChunk)
-	return bitmaps.EncodeListRegisters(p.lists[f.N[0]].chunk(from))
+	return bitmaps.EncodeListRegisters(p.lists[f.N[0]].registers.flush(from / listChunk))
 }
 
 func (a *account) encodeMembers(f bitmaps.Field) ([]byte, error) {

@@ -221,7 +221,7 @@ func (a *account) foldConsent(e *event) error {
 	}
 	r.Consent, r.OptedOut = e.at, e.optOut
 	a.emit(bitmaps.Op{Code: bitmaps.OpConsent, Number: number, Time: e.at, Flag: e.optOut})
-	a.dirty(chunkOf(bitmaps.Registers, number))
+	p.dirtyRegister(number)
 	c := &p.contacts[contact]
 	is := c.facts&^(optedIn|optedOut) | optedIn
 	if e.optOut {
@@ -268,7 +268,7 @@ func (a *account) foldContact(e *event) {
 	}
 	r.Time, r.Partition, r.Offset = e.origin.time, e.origin.Partition, e.origin.offset
 	a.emit(bitmaps.Op{Code: bitmaps.OpVersion, Number: number, Time: r.Time, Partition: r.Partition, Offset: r.Offset})
-	a.dirty(chunkOf(bitmaps.Registers, number))
+	p.dirtyRegister(number)
 	is := p.contacts[contact].facts&^validPhone | exists
 	if valid {
 		is |= validPhone
@@ -306,7 +306,7 @@ func (a *account) foldList(e *event) {
 	p, contact := a.at(number)
 	l := p.list(list)
 	record := listRegister{at: e.at, member: e.member}
-	if was, ok := l.registers[contact]; ok && !record.later(was) {
+	if was, ok := l.registers.get(contact); ok && !record.later(was) {
 		return
 	}
 	p.setList(l, list, contact, record)
@@ -314,9 +314,12 @@ func (a *account) foldList(e *event) {
 }
 
 func (p *piece) setList(l *listPiece, list, contact uint32, record listRegister) {
-	l.registers[contact] = record
+	chunk := l.registers.set(contact, record)
 	p.contacts[contact].touched = true
-	p.dirtyList(list, contact)
+	if !l.queued || !chunk.queued {
+		l.queued, chunk.queued = true, true
+		p.dirtyList(list, contact)
+	}
 	if l.set(contact, record.member) {
 		p.mark(contact, p.plan.lists[list])
 	}

@@ -21,7 +21,7 @@ func (d *decoder) cloudEvent(r *consumers.Record, e *event, mode cloudevents.Mod
 		return UnknownType
 	}
 	e.kind, e.behaviour, e.optOut = d.shape.kind, d.shape.behaviour, d.shape.optOut
-	d.object = object{}
+	d.object.reset()
 	if ce.Data != nil && !d.object.read(ce.Data) {
 		return NotJSON
 	}

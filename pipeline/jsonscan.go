@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"encoding/json"
 	"unicode/utf8"
 )
@@ -28,12 +27,30 @@ const (
 	fieldCount
 )
 
+var fieldNames = [fieldCount]string{
+	fieldID: "id", fieldAccount: "account", fieldContact: "contact", fieldMessage: "message", fieldAt: "at", fieldURL: "url",
+	fieldReason: "reason", fieldMessageName: "message_name", fieldSource: "source", fieldPhone: "phone", fieldRegion: "region",
+	fieldList: "list", fieldKind: "kind", fieldName: "name", fieldMember: "member",
+}
+
 // object is the known fields of a JSON object: strings, but for member.
 type object struct {
-	text    [fieldCount][]byte
+	text    [fieldCount][]byte // of those that are present; see string
 	member  bool
 	present fieldSet // not null
 	wrong   fieldSet // of a type other than theirs
+	long    fieldSet // of more than maxTextBytes
+}
+
+// reset takes all fields away. What text holds of them is not looked at.
+func (o *object) reset() { o.present, o.wrong, o.long = 0, 0, 0 }
+
+// string is a field's text, empty if it is absent.
+func (o *object) string(f field) []byte {
+	if !o.present.has(f) {
+		return nil
+	}
+	return o.text[f]
 }
 
 type fieldSet uint32
@@ -53,6 +70,7 @@ func (o *object) set(f field, kind byte, text []byte) {
 	bit := fieldSet(1) << f
 	o.present |= bit
 	o.wrong &^= bit
+	o.long &^= bit
 	o.text[f] = nil
 	switch {
 	case kind == 'n':
@@ -61,6 +79,9 @@ func (o *object) set(f field, kind byte, text []byte) {
 		o.member = kind == 't'
 	case f != fieldMember && kind == '"':
 		o.text[f] = text
+		if len(text) > maxTextBytes {
+			o.long |= bit
+		}
 	default:
 		o.wrong |= bit
 	}
@@ -68,11 +89,11 @@ func (o *object) set(f field, kind byte, text []byte) {
 
 // read reads a JSON object. It is false for anything else, and for invalid UTF-8.
 func (o *object) read(data []byte) bool {
-	*o = object{}
+	o.reset()
 	if o.scan(data) {
 		return true
 	}
-	*o = object{}
+	o.reset()
 	return o.parse(data)
 }
 
@@ -96,149 +117,5 @@ func (o *object) parse(data []byte) bool {
 		}
 		o.set(f, raw[0], []byte(text))
 	}
-	return true
-}
-
-// scan reads the plain case without allocating: one flat object whose strings
-// have no escapes and no numbers. It is false where that does not hold, whether
-// the bytes are JSON or not; what it accepts, parse reads alike.
-func (o *object) scan(data []byte) bool {
-	s := scanner{data: data}
-	if !s.skip('{') {
-		return false
-	}
-	for first := true; ; first = false {
-		if s.skip('}') {
-			return s.end()
-		}
-		if !first && !s.skip(',') {
-			return false
-		}
-		name, ok := s.string()
-		if !ok || !s.skip(':') {
-			return false
-		}
-		kind, text, ok := s.value()
-		if !ok {
-			return false
-		}
-		if f, known := knownField(name); known {
-			o.set(f, kind, text)
-		}
-	}
-}
-
-// knownField finds a field by name. The compiler makes a search of the cases.
-func knownField(name []byte) (field, bool) {
-	switch string(name) {
-	case "id":
-		return fieldID, true
-	case "account":
-		return fieldAccount, true
-	case "contact":
-		return fieldContact, true
-	case "message":
-		return fieldMessage, true
-	case "at":
-		return fieldAt, true
-	case "url":
-		return fieldURL, true
-	case "reason":
-		return fieldReason, true
-	case "message_name":
-		return fieldMessageName, true
-	case "source":
-		return fieldSource, true
-	case "phone":
-		return fieldPhone, true
-	case "region":
-		return fieldRegion, true
-	case "list":
-		return fieldList, true
-	case "kind":
-		return fieldKind, true
-	case "name":
-		return fieldName, true
-	case "member":
-		return fieldMember, true
-	}
-	return 0, false
-}
-
-type scanner struct {
-	data []byte
-	at   int
-}
-
-func (s *scanner) space() {
-	for s.at < len(s.data) {
-		switch s.data[s.at] {
-		case ' ', '\t', '\n', '\r':
-			s.at++
-		default:
-			return
-		}
-	}
-}
-
-func (s *scanner) end() bool {
-	s.space()
-	return s.at == len(s.data)
-}
-
-func (s *scanner) skip(c byte) bool {
-	s.space()
-	if s.at == len(s.data) || s.data[s.at] != c {
-		return false
-	}
-	s.at++
-	return true
-}
-
-// string reads a string without escapes.
-func (s *scanner) string() ([]byte, bool) {
-	if !s.skip('"') {
-		return nil, false
-	}
-	rest, seen := s.data[s.at:], byte(0)
-	for n, c := range rest {
-		if c == '"' {
-			s.at += n + 1
-			return rest[:n], seen < utf8.RuneSelf || utf8.Valid(rest[:n])
-		}
-		if c < ' ' || c == '\\' {
-			return nil, false
-		}
-		seen |= c
-	}
-	return nil, false
-}
-
-// value reads a string or one of the three words.
-func (s *scanner) value() (kind byte, text []byte, ok bool) {
-	s.space()
-	if s.at == len(s.data) {
-		return 0, nil, false
-	}
-	kind = s.data[s.at]
-	switch kind {
-	case '"':
-		text, ok = s.string()
-		return kind, text, ok
-	case 't':
-		ok = s.word("true")
-	case 'f':
-		ok = s.word("false")
-	case 'n':
-		ok = s.word("null")
-	}
-	return kind, nil, ok
-}
-
-func (s *scanner) word(w string) bool {
-	if !bytes.HasPrefix(s.data[s.at:], []byte(w)) {
-		return false
-	}
-	s.at += len(w)
 	return true
 }

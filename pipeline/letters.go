@@ -263,8 +263,8 @@ func internCode(code []byte) string {
 // accountIn is the account that a dead letter is about, as far as can be told.
 func accountIn(r *consumers.Record) string {
 	var o object
-	if len(r.Value) <= maxValueBytes && o.read(r.Value) && validAccount(o.text[fieldAccount]) {
-		return string(o.text[fieldAccount])
+	if len(r.Value) <= maxValueBytes && o.read(r.Value) && validAccount(o.string(fieldAccount)) {
+		return string(o.string(fieldAccount))
 	}
 	key, _ := r.Header(headerErrorKey)
 	if account, _, ok := strings.Cut(string(key), "/"); ok && validAccount([]byte(account)) {

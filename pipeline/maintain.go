@@ -122,7 +122,7 @@ func (a *account) announce(cause bitmaps.Cause) {
 	s.keys = append(s.keys[:0], a.flips...)
 	sorted := s.sort()
 	for i := 0; i < len(sorted); {
-		op := bitmaps.Op{Code: bitmaps.OpMembers, Cause: cause}
+		op := bitmaps.Op{Code: bitmaps.OpMembers, Cause: cause, On: a.state.on[:0], Off: a.state.off[:0]}
 		slot := sorted[i] >> 32
 		for ; i < len(sorted) && sorted[i]>>32 == slot; i++ {
 			number := uint32(sorted[i])
@@ -136,11 +136,14 @@ func (a *account) announce(cause bitmaps.Cause) {
 		a.totals[slot].Entered += uint64(len(op.On))
 		a.totals[slot].Exited += uint64(len(op.Off))
 		a.state.changed[cause] += int64(len(op.On) + len(op.Off))
-		a.dirty(bitmaps.Field{Kind: bitmaps.Meta})
 		a.emit(op)
 		if a.state.publish {
 			a.state.collect(a, &op)
 		}
+		a.state.on, a.state.off = op.On, op.Off
+	}
+	if len(sorted) > 0 {
+		a.dirty(bitmaps.Field{Kind: bitmaps.Meta})
 	}
 	clear(a.former)
 	a.flips = a.flips[:0]

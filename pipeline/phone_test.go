@@ -133,3 +133,15 @@ func isShort(p *phones, phone, region string) bool {
 	_, sure := p.short(digits, international, region)
 	return sure
 }
+
+// BenchmarkFirstPhones is what a partition takes to learn the numbers of some countries.
+func BenchmarkFirstPhones(b *testing.B) {
+	for b.Loop() {
+		var p phones
+		for _, phone := range []string{"+12125550123", "+447400123456", "+4915112345678", "+33612345678", "+919876543210"} {
+			if valid, _ := p.facts([]byte(phone), "US"); !valid {
+				b.Fatal(phone)
+			}
+		}
+	}
+}

@@ -28,6 +28,7 @@ type piece struct {
 
 	marks   []mark  // contacts to settle, in order of arrival
 	changed []int32 // segments to settle for everybody
+	queued  queued
 
 	// As stored: what members stand for. Only while a state is restored, or followed.
 	restoring bool

@@ -232,7 +232,7 @@ func (a *account) readListRegisters(f bitmaps.Field, value []byte) error {
 		}
 		p, _ := a.restoredAt(f.N[1]*listChunk + r.Contact%listChunk)
 		p.grow(int(r.Contact) + 1)
-		p.list(f.N[0]).registers[r.Contact] = listRegister{at: r.At, member: r.Member}
+		p.list(f.N[0]).registers.set(r.Contact, listRegister{at: r.At, member: r.Member})
 		p.contacts[r.Contact].touched = true
 	}
 	return err

@@ -70,7 +70,7 @@ func (a *accountComparison) lists(id string, number uint32, want *naive.Known) {
 	p, contact := a.account.at(number)
 	got := map[string]string{}
 	for list, l := range p.lists {
-		r, ok := l.registers[contact]
+		r, ok := l.registers.get(contact)
 		if ok || l.members.Contains(contact) {
 			got[listWords(a.account.lists.name(list))] = listedWords(l.members.Contains(contact), r.member, r.at)
 		}

@@ -129,7 +129,7 @@ func (a *account) readEvents(f bitmaps.Field, value []byte, runs [][]byte) (has 
 		return 0, err
 	}
 	d := a.pieces[f.N[2]].days[f.N[0]][segment.Date(f.N[1])]
-	d.table = newEventTable(events)
+	d.load(events)
 	return len(day.Runs), nil
 }
 

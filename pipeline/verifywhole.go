@@ -27,7 +27,7 @@ func (a *account) eventRows() (rows []eventRow) {
 		for of := range series(allSeries) {
 			for day, d := range p.days[of] {
 				if d.table == nil {
-					d.table = newEventTable(d.pending)
+					d.load(nil)
 				}
 				for _, e := range d.table.events {
 					rows = append(rows, eventRow{p.of(e.Contact), of, day, e.Message, e.ID})
