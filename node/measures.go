@@ -121,4 +121,3 @@ func (m *measures) failed(ctx context.Context, err error) {
 	}
 	m.redisErrors.WithLabelValues(kind).Inc()
 }
-
