@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -171,25 +172,47 @@ func (t *topology) complete(names []string) bool {
 // what [Record.Time] means there: "CreateTime" or "LogAppendTime".
 func (c *Client) TimestampType(ctx context.Context, topics ...string) (map[string]string, error) {
 	const name = "message.timestamp.type"
-	req := &kafka.DescribeConfigsRequest{}
-	for _, t := range topics {
-		req.Resources = append(req.Resources, kafka.DescribeConfigRequestResource{
-			ResourceType: kafka.ResourceTypeTopic, ResourceName: t, ConfigNames: []string{name}})
-	}
-	res, err := c.kafkaClient().DescribeConfigs(ctx, req)
+	configs, errs, err := c.topicConfigs(ctx, topics, name)
 	if err != nil {
-		return nil, fmt.Errorf("reading topic configuration: %w", err)
+		return nil, err
+	}
+	for _, err := range errs {
+		return nil, err
 	}
 	types := map[string]string{}
-	for _, r := range res.Resources {
-		if r.Error != nil {
-			return nil, fmt.Errorf("reading the configuration of topic %s: %w", r.ResourceName, r.Error)
-		}
-		for _, entry := range r.ConfigEntries {
-			if entry.ConfigName == name {
-				types[r.ResourceName] = entry.ConfigValue
-			}
+	for topic, config := range configs {
+		if kind, ok := config[name]; ok {
+			types[topic] = kind
 		}
 	}
 	return types, nil
+}
+
+// topicConfigs reads configuration of topics by name, and says of which it
+// can't be read.
+func (c *Client) topicConfigs(ctx context.Context, topics []string, names ...string) (configs map[string]map[string]string, errs map[string]error, err error) {
+	req := &kafka.DescribeConfigsRequest{}
+	for _, t := range topics {
+		req.Resources = append(req.Resources, kafka.DescribeConfigRequestResource{
+			ResourceType: kafka.ResourceTypeTopic, ResourceName: t, ConfigNames: names})
+	}
+	res, err := c.kafkaClient().DescribeConfigs(ctx, req)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading topic configuration: %w", err)
+	}
+	configs, errs = map[string]map[string]string{}, map[string]error{}
+	for _, r := range res.Resources {
+		if r.Error != nil {
+			errs[r.ResourceName] = fmt.Errorf("reading the configuration of topic %s: %w", r.ResourceName, r.Error)
+			continue
+		}
+		config := map[string]string{}
+		for _, entry := range r.ConfigEntries {
+			if slices.Contains(names, entry.ConfigName) {
+				config[entry.ConfigName] = entry.ConfigValue
+			}
+		}
+		configs[r.ResourceName] = config
+	}
+	return configs, errs, nil
 }

@@ -167,6 +167,7 @@ func (r *produceRequest) Broker(protocol.Cluster) (protocol.Broker, error) {
 // exchange and wraps the answer.
 type metadataRequest struct {
 	topics   []string // nil: all
+	rights   bool     // what this client may do is asked for too
 	clientID string
 	version  int16
 }
@@ -184,7 +185,9 @@ func (r *metadataRequest) Required(versions map[protocol.ApiKey]int16) bool {
 // RawExchange sends the request and reads the answer.
 func (r *metadataRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	const correlation = 1
-	req := &metadata.Request{TopicNames: r.topics}
+	req := &metadata.Request{
+		TopicNames: r.topics, IncludeClusterAuthorizedOperations: r.rights, IncludeTopicAuthorizedOperations: r.rights,
+	}
 	if err := protocol.WriteRequest(rw, r.version, correlation, r.clientID, req); err != nil {
 		return nil, err
 	}

@@ -37,6 +37,10 @@ const (
 	forwarded = "2097152"
 )
 
+// Topics are all that Open creates where they are missing, for a state of so
+// many partitions.
+func Topics(partitions int) []consumers.TopicSpec { return specs(partitions, -1) }
+
 // specs describes every topic as it is created where it is missing.
 func specs(partitions, replication int) []consumers.TopicSpec {
 	var all []consumers.TopicSpec

@@ -16,6 +16,7 @@ type generateCmd struct {
 	Seed     uint64   `default:"1" help:"Another seed, another population."`
 	Brokers  []string `default:"127.0.0.1:9092" help:"Addresses of Kafka brokers."`
 	kafkaFlags
+	configFlag
 }
 
 // Run writes records straight to Kafka, as producers do.

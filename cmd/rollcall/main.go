@@ -18,27 +18,28 @@ import (
 type cli struct {
 	connection
 
-	Serve    serveCmd    `cmd:"" help:"Run the pipeline, the API or both."`
-	Accounts accountCmd  `cmd:"" name:"account" help:"Accounts (takes the operator's token)."`
-	Segment  segmentCmd  `cmd:"" help:"Segments: define, show, size, list their members."`
-	List     listCmd     `cmd:"" help:"Lists: sizes, and whom on a marketing list to send to."`
-	Message  messageCmd  `cmd:"" help:"Messages: when and how often they were sent."`
-	Report   reportCmd   `cmd:"" help:"Reports: what came of messages."`
-	Snapshot snapshotCmd `cmd:"" help:"Frozen lists: freeze a segment's recipients, list, read and delete them."`
-	Check    checkCmd    `cmd:"" help:"Are these contacts in a segment, and sendable?"`
-	Tokens   tokenCmd    `cmd:"" name:"token" help:"Tokens of the account."`
-	Letters  lettersCmd  `cmd:"" name:"dead-letters" help:"Records that could not be read (takes the operator's token)."`
-	Import   importCmd   `cmd:"" help:"Write the rows of a CSV file as records: contacts, consent, a list."`
-	Erase    eraseCmd    `cmd:"" help:"Erase a contact everywhere."`
-	Generate generateCmd `cmd:"" help:"Write realistic records to Kafka, for demos and load."`
-	Verify   verifyCmd   `cmd:"" help:"Recompute from the log what the state should be, and print what differs (takes the operator's token)."`
-	Loss     lossCmd     `cmd:"" help:"What Kafka has lost (takes the operator's token)."`
-	Rebuild  rebuildCmd  `cmd:"" help:"Make the state anew from the log, and compare (takes the operator's token)."`
-	Replay   replayCmd   `cmd:"" help:"Apply records that stand in Kafka once more (takes the operator's token)."`
-	State    stateCmd    `cmd:"" help:"Export the state to files, and import it."`
-	Status   statusCmd   `cmd:"" help:"Freshness, lag, and what became of the records."`
-	Ready    readyCmd    `cmd:"" help:"Is the server ready? If not, print what is missing, and exit with 1."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Serve       serveCmd       `cmd:"" help:"Run the pipeline, the API or both."`
+	CheckConfig checkConfigCmd `cmd:"" help:"Connect to what serve would, change nothing, and say what is wrong and how to mend it."`
+	Accounts    accountCmd     `cmd:"" name:"account" help:"Accounts (takes the operator's token)."`
+	Segment     segmentCmd     `cmd:"" help:"Segments: define, show, size, list their members."`
+	List        listCmd        `cmd:"" help:"Lists: sizes, and whom on a marketing list to send to."`
+	Message     messageCmd     `cmd:"" help:"Messages: when and how often they were sent."`
+	Report      reportCmd      `cmd:"" help:"Reports: what came of messages."`
+	Snapshot    snapshotCmd    `cmd:"" help:"Frozen lists: freeze a segment's recipients, list, read and delete them."`
+	Check       checkCmd       `cmd:"" help:"Are these contacts in a segment, and sendable?"`
+	Tokens      tokenCmd       `cmd:"" name:"token" help:"Tokens of the account."`
+	Letters     lettersCmd     `cmd:"" name:"dead-letters" help:"Records that could not be read (takes the operator's token)."`
+	Import      importCmd      `cmd:"" help:"Write the rows of a CSV file as records: contacts, consent, a list."`
+	Erase       eraseCmd       `cmd:"" help:"Erase a contact everywhere."`
+	Generate    generateCmd    `cmd:"" help:"Write realistic records to Kafka, for demos and load."`
+	Verify      verifyCmd      `cmd:"" help:"Recompute from the log what the state should be, and print what differs (takes the operator's token)."`
+	Loss        lossCmd        `cmd:"" help:"What Kafka has lost (takes the operator's token)."`
+	Rebuild     rebuildCmd     `cmd:"" help:"Make the state anew from the log, and compare (takes the operator's token)."`
+	Replay      replayCmd      `cmd:"" help:"Apply records that stand in Kafka once more (takes the operator's token)."`
+	State       stateCmd       `cmd:"" help:"Export the state to files, and import it."`
+	Status      statusCmd      `cmd:"" help:"Freshness, lag, and what became of the records."`
+	Ready       readyCmd       `cmd:"" help:"Is the server ready? If not, print what is missing, and exit with 1."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
 
 	Completion completionCmd `cmd:"" help:"Print a script that completes rollcall's commands in a shell: source <(rollcall completion bash)"`
 	Complete   completeCmd   `cmd:"" hidden:""`
@@ -47,6 +48,7 @@ type cli struct {
 const about = `Live audience segments for SMS, from Kafka.
 
 Every flag is also an environment variable: --retention-days is ROLLCALL_RETENTION_DAYS.
+Those of serve can stand in a file too, which --config names.
 "rollcall help COMMAND" says all about one command.`
 
 func main() {
@@ -76,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exit := -1 // what kong wants to exit with, after --help
 	parser := kong.Must(&c,
-		kong.Name("rollcall"), kong.Description(about), kong.DefaultEnvars("ROLLCALL"),
+		kong.Name("rollcall"), kong.Description(about), kong.DefaultEnvars("ROLLCALL"), withConfigFile(),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)

@@ -19,6 +19,8 @@ import (
 )
 
 type serveCmd struct {
+	configFlag
+
 	Embedded      bool   `help:"Run Kafka and Redis inside this process too, for trying it out." group:"Embedded"`
 	DataDir       string `default:"rollcall-data" help:"Where the embedded Kafka keeps its log." group:"Embedded"`
 	EmbeddedKafka string `default:"127.0.0.1:9092" help:"Where the embedded Kafka listens." group:"Embedded"`
@@ -111,38 +113,48 @@ func (c *serveCmd) accompany(ctx context.Context, s *session, n *node.Node) erro
 	return err
 }
 
+// config is what the flags say. It is as whole as it can be with the errors that
+// are joined in the one returned: what is wrong is left out.
 func (c *serveCmd) config() (node.Config, error) {
-	token, err := secret(c.OperatorToken, c.OperatorTokenFile)
-	if err != nil {
-		return node.Config{}, fmt.Errorf("operator's token: %w", err)
-	}
-	kafka, err := c.kafkaFlags.config(c.Brokers)
-	if err != nil {
-		return node.Config{}, err
-	}
-	redis, err := c.redisFlags.options(c.Redis)
-	if err != nil {
-		return node.Config{}, err
+	var errs []error
+	note := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
 	}
 	cfg := node.Config{
-		Kafka: kafka, Redis: *redis, Prefix: c.RedisPrefix, Group: c.Group,
+		Prefix: c.RedisPrefix, Group: c.Group,
 		Partitions: c.Partitions, Replication: c.Replication, AllowCreateTime: c.AllowCreateTime,
 		Pipeline: slices.Contains(c.Roles, "pipeline"), API: slices.Contains(c.Roles, "api"), Publish: c.PublishChanges,
-		ScrubEvery: c.ScrubEvery, HistoryEvery: c.HistoryEvery, Listen: c.Listen, OpsListen: c.OpsListen, MaxStaleness: c.MaxStaleness, SizeMetrics: c.SizeMetrics, OperatorToken: token, Version: buildVersion(),
+		ScrubEvery: c.ScrubEvery, HistoryEvery: c.HistoryEvery, Listen: c.Listen, OpsListen: c.OpsListen, MaxStaleness: c.MaxStaleness,
+		SizeMetrics: c.SizeMetrics, Streams: api.Limit{All: c.MaxStreams, PerAccount: c.MaxAccountStreams}, Version: buildVersion(),
+	}
+	token, tokenErr := secret(c.OperatorToken, c.OperatorTokenFile)
+	if tokenErr != nil {
+		note(fmt.Errorf("operator's token: %w", tokenErr))
+	}
+	if kafka, err := c.kafkaFlags.config(c.Brokers); err != nil {
+		note(err)
+	} else {
+		cfg.Kafka = kafka
+	}
+	if redis, err := c.redisFlags.options(c.Redis); err != nil {
+		note(err)
+	} else {
+		cfg.Redis = *redis
 	}
 	if c.HistoryEvery < time.Second || c.HistoryEvery > time.Hour {
-		return cfg, errors.New("--history-every is to be between 1s and 1h")
+		note(errors.New("--history-every is to be between 1s and 1h"))
 	}
-	if cfg.Inputs, err = readInputs(c.Inputs); err != nil {
-		return cfg, err
+	var err error
+	cfg.Inputs, err = readInputs(c.Inputs)
+	note(err)
+	cfg.OperatorToken, cfg.Tokenless = token, c.Embedded && token == "" && isLoopback(c.Listen)
+	if cfg.API && token == "" && !cfg.Tokenless && tokenErr == nil {
+		note(errors.New("serve needs an operator's token (ROLLCALL_OPERATOR_TOKEN, or --operator-token-file): " +
+			"without one, only an embedded server on loopback is open"))
 	}
-	cfg.Streams = api.Limit{All: c.MaxStreams, PerAccount: c.MaxAccountStreams}
-	cfg.Tokenless = c.Embedded && token == "" && isLoopback(c.Listen)
-	if cfg.API && token == "" && !cfg.Tokenless {
-		return cfg, errors.New("serve needs an operator's token (ROLLCALL_OPERATOR_TOKEN, or --operator-token-file): " +
-			"without one, only an embedded server on loopback is open")
-	}
-	return cfg, nil
+	return cfg, errors.Join(errs...)
 }
 
 // readInputs reads the file of mapped topics, if there is one.

@@ -13,6 +13,7 @@ type stateCmd struct {
 
 // stateServers is how to get to the state itself: there may be no server to ask.
 type stateServers struct {
+	configFlag
 	Brokers []string `required:"" help:"Addresses of Kafka brokers." group:"Servers"`
 	Redis   string   `required:"" help:"Redis, as redis://user:password@host:port/db; several hosts with commas are a cluster." group:"Servers"`
 	kafkaFlags
