@@ -28,7 +28,7 @@ type replica struct {
 	mu         sync.RWMutex
 	state      *state
 	nonce      string // of the take-over under which state was committed
-	trouble    string // what is damaged, so that the state can't be followed
+	trouble    string // what is damaged, or of another format, so that the state can't be followed
 	checkpoint bitmaps.Checkpoint
 	next       map[consumers.TopicPartition]int64 // checkpoint.Offsets, to look up
 	followers  map[*followed]bool
@@ -90,6 +90,10 @@ func (r *replica) follow(ctx context.Context, wait time.Duration) (err error) {
 	r.loaded = err == nil
 	if errors.Is(err, bitmaps.ErrDamaged) {
 		r.damaged(ctx, err)
+	} else if other, ok := errors.AsType[*bitmaps.FormatError](err); ok {
+		r.mu.Lock()
+		r.trouble = other.Error()
+		r.mu.Unlock()
 	}
 	return err
 }
