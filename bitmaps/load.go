@@ -131,7 +131,8 @@ type Head struct {
 
 var headFields = []string{"nonce", "seq", "checkpoint", "format"}
 
-// Head reads a partition's head; the zero Head if there is none.
+// Head reads a partition's head; the zero Head if there is none. The error is a
+// *FormatError if the state is of another format.
 func (s *Store) Head(ctx context.Context, partition int32) (Head, error) {
 	values, err := s.redis.HMGet(ctx, s.key(partition, ""), headFields...).Result()
 	if err != nil {
@@ -148,8 +149,10 @@ func readHead(values []any) (h Head, err error) {
 	text := func(i int) string { s, _ := values[i].(string); return s }
 	h.Nonce = text(0)
 	h.Seq, _ = strconv.ParseUint(text(1), 10, 64)
-	if format := text(3); format != "" && format != strconv.Itoa(Format) {
-		return h, fmt.Errorf("redis holds format %s, this binary reads %d", format, Format)
+	if format := text(3); format != "" {
+		if err := checkFormat(format); err != nil {
+			return h, err
+		}
 	}
 	if values[2] != nil {
 		h.Checkpoint, err = decodeCheckpoint([]byte(text(2)))

@@ -71,7 +71,7 @@ func (p *Partition) Replace(ctx context.Context, beside *Partition, checkpoint, 
 	reply, err := replaceScript.Run(ctx, p.store.redis, keys,
 		p.generation, p.nonce, strconv.FormatUint(p.seq, 10),
 		beside.generation, beside.nonce, strconv.FormatUint(beside.seq, 10),
-		strconv.FormatUint(at.First, 10), checkpoint, entry, len(going), len(coming)).Text()
+		strconv.FormatUint(at.First, 10), checkpoint, entry, len(going), len(coming), Format).Text()
 	if err != nil {
 		return fmt.Errorf("replace partition %d: %w", p.number, err)
 	}

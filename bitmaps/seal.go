@@ -7,7 +7,8 @@ import (
 	"hash/crc32"
 )
 
-// Format is the version of everything this package writes.
+// Format is the version of everything this package writes, and the only one
+// that it reads.
 const Format = 4
 
 // MaxValue caps the size of a stored value, in bytes.

@@ -73,7 +73,8 @@ func (s *Store) key(partition int32, suffix string) string {
 
 // Open takes a partition over and fences whoever had it. fresh tells that
 // nothing was ever committed. With ErrDamaged the partition is taken over too,
-// for Reset.
+// for Reset. The error is a *FormatError if the state is of another format: of
+// an older one it is ErrDamaged too, and a state of a newer one is not touched.
 func (s *Store) Open(ctx context.Context, partition int32) (p *Partition, c Checkpoint, fresh bool, err error) {
 	c.Reasons = map[string]int64{}
 	if s.redis == nil {
@@ -87,10 +88,14 @@ func (s *Store) Open(ctx context.Context, partition int32) (p *Partition, c Chec
 	if err != nil {
 		return nil, c, false, fmt.Errorf("open partition %d: %w", partition, err)
 	}
-	if found := fmt.Sprint(reply[3]); found != strconv.Itoa(Format) {
-		return nil, c, false, fmt.Errorf("open partition %d: redis holds format %s, this binary writes %d", partition, found, Format)
+	other := checkFormat(fmt.Sprint(reply[3]))
+	if other != nil && !errors.Is(other, ErrDamaged) {
+		return nil, c, false, fmt.Errorf("open partition %d: %w", partition, other)
 	}
 	p = &Partition{store: s, number: partition, generation: fmt.Sprint(reply[0]), nonce: nonce, seq: uint64(reply[1].(int64))}
+	if other != nil {
+		return p, c, false, fmt.Errorf("open partition %d: %w", partition, other)
+	}
 	if reply[4] != int64(0) {
 		return p, c, false, fmt.Errorf("open partition %d: head: %w", partition, ErrDamaged)
 	}
@@ -202,7 +207,7 @@ func (p *Partition) ResetTo(ctx context.Context, seq uint64) error {
 	if err != nil {
 		return err
 	}
-	reply, err := resetScript.Run(ctx, p.store.redis, keys, p.generation, p.nonce, strconv.FormatUint(seq, 10), nonce).Text()
+	reply, err := resetScript.Run(ctx, p.store.redis, keys, p.generation, p.nonce, strconv.FormatUint(seq, 10), nonce, Format).Text()
 	if err != nil {
 		return fmt.Errorf("reset partition %d: %w", p.number, err)
 	}

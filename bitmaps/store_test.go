@@ -21,6 +21,7 @@ func TestStore(t *testing.T) {
 		"a commit is one step":               testCommit,
 		"opening raises the generation":      testOpen,
 		"opening refuses what it can't read": testOpenRefuses,
+		"opening takes what is older over":   testOpenOlder,
 		"accounts in any order are counted":  testMixedWrites,
 		"a replacement is one step":          testReplace,
 		"a fenced writer changes nothing":    testFenced,
@@ -113,15 +114,48 @@ func testOpenRefuses(t *testing.T, f *fixture) {
 	p := f.open()
 	f.must(p.Commit(f.ctx, commit("acme", "m", "1")))
 	head := f.store.key(partition, "")
-	f.must(f.client.HSet(f.ctx, head, "format", Format+1).Err())
-	before := f.dump()
-	if _, _, _, err := f.store.Open(f.ctx, partition); err == nil || !strings.Contains(err.Error(), fmt.Sprint("format ", Format+1)) {
-		t.Errorf("another format: %v", err)
+	for _, format := range []any{Format + 1, 10 * Format, "x", "", "0", "04", "-1", "3.5", "0x3"} {
+		f.must(f.client.HSet(f.ctx, head, "format", format).Err())
+		before := f.dump()
+		_, _, _, err := f.store.Open(f.ctx, partition)
+		if other, ok := errors.AsType[*FormatError](err); !ok || other.Older() || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), fmt.Sprintf("format %v, and this binary knows up to format %d", format, Format)) {
+			t.Errorf("format %v: %v", format, err)
+		}
+		if _, err := f.store.Head(f.ctx, partition); format != "" && (err == nil || errors.Is(err, ErrDamaged)) {
+			t.Errorf("the head of format %v: %v", format, err)
+		}
+		f.unchanged(before)
 	}
-	f.unchanged(before)
 	f.must(f.client.HSet(f.ctx, head, "format", Format, "checkpoint", "garbage").Err())
 	if _, _, _, err := f.store.Open(f.ctx, partition); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a damaged checkpoint: %v", err)
+	}
+}
+
+// testOpenOlder takes a state of an older format over: whoever wrote it is
+// fenced, and can have it back until it is begun anew.
+func testOpenOlder(t *testing.T, f *fixture) {
+	a := f.open()
+	f.must(a.Commit(f.ctx, commit("acme", "m", "1")))
+	head := f.store.key(partition, "")
+	for format := 1; format < Format; format++ {
+		f.must(f.client.HSet(f.ctx, head, "format", format).Err())
+		b, _, fresh, err := f.store.Open(f.ctx, partition)
+		if other, ok := errors.AsType[*FormatError](err); !ok || !other.Older() || !errors.Is(err, ErrDamaged) || b == nil || fresh {
+			t.Fatalf("format %d: %v", format, err)
+		}
+		if err := a.Commit(f.ctx, commit("acme", "m", "2")); !errors.Is(err, ErrFenced) {
+			t.Errorf("a commit of who wrote format %d: %v", format, err)
+		}
+		if _, err := f.store.Head(f.ctx, partition); !errors.Is(err, ErrDamaged) {
+			t.Errorf("the head of format %d: %v", format, err)
+		}
+		if is := f.client.HGet(f.ctx, head, "format").Val(); is != fmt.Sprint(format) {
+			t.Errorf("format %d is %s before the state is begun anew", format, is)
+		}
+		f.must(b.Reset(f.ctx))
+		f.must(b.Commit(f.ctx, commit("acme", "m", "3")))
+		a = f.open()
 	}
 }
 

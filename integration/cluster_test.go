@@ -83,8 +83,12 @@ var notScrubbing = []string{"--scrub-every", "8760h"}
 // serve starts a rollcall that works on the cluster.
 func (c *cluster) serve(args ...string) *process {
 	c.t.Helper()
-	on := []string{"--brokers", c.kafka.Addr(), "--redis", "redis://" + c.redis.Addr}
-	return start(c.t, slices.Concat(on, notScrubbing, args)...)
+	return start(c.t, slices.Concat(c.flags(), notScrubbing, args)...)
+}
+
+// flags say where the cluster's servers are.
+func (c *cluster) flags() []string {
+	return []string{"--brokers", c.kafka.Addr(), "--redis", "redis://" + c.redis.Addr}
 }
 
 // settled waits until everything that was written before is in the answers. A

@@ -32,6 +32,12 @@ var announcedAPI = regexp.MustCompile(`(?:API|Probes and metrics) at (http://[^\
 // returns when it listens.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	return startOf(t, binary, args...)
+}
+
+// startOf runs another version of the binary.
+func startOf(t *testing.T, binary string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, exited: make(chan struct{}), logPath: filepath.Join(t.TempDir(), "output")}
 	out, err := os.Create(p.logPath)
 	must(t, err)

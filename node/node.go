@@ -99,8 +99,8 @@ type Node struct {
 	turns    chan struct{}       // to compose for a new day: half of the processors
 
 	mu     sync.Mutex
-	faults map[int32]string // of the tasks that can't go on, by partition
-	wrong  []string         // what else keeps the node from being ready
+	faults map[int32]error // of the tasks that can't go on, by partition
+	wrong  []string        // what else keeps the node from being ready
 }
 
 // Open connects, creates the topics that are missing, and listens.
@@ -109,7 +109,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	cfg.Partitions, cfg.Replication = cmp.Or(cfg.Partitions, 8), cmp.Or(cfg.Replication, -1)
 	cfg.HistoryEvery = cmp.Or(cfg.HistoryEvery, time.Minute)
 	cfg.MaxStaleness = cmp.Or(cfg.MaxStaleness, 10*time.Second)
-	n := &Node{cfg: cfg, catalog: catalog.New(), faults: map[int32]string{}, registry: prometheus.NewRegistry(), rebuilds: semaphore.NewWeighted(1),
+	n := &Node{cfg: cfg, catalog: catalog.New(), faults: map[int32]error{}, registry: prometheus.NewRegistry(), rebuilds: semaphore.NewWeighted(1),
 		turns: pipeline.NewTurns()}
 	n.measures = newMeasures(n.registry, cfg.Version)
 	if err := n.connect(ctx); err != nil {
@@ -335,7 +335,9 @@ func (n *Node) serve(ctx context.Context, partition int32, feed *consumers.Feed)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if lost, ok := errors.AsType[*pipeline.LossError](err); ok {
-		n.faults[partition] = lost.Error()
+		n.faults[partition] = lost
+	} else if other, ok := errors.AsType[*bitmaps.FormatError](err); ok {
+		n.faults[partition] = fmt.Errorf("partition %d: %w", partition, other)
 	}
 	if err != nil && ctx.Err() == nil {
 		n.measures.stopped.Inc()
@@ -363,21 +365,34 @@ func (n *Node) Missing() []string {
 	if n.cfg.API {
 		missing = append(missing, n.view.Freshness("").Missing...)
 	}
-	return append(missing, n.lost()...)
+	for _, fault := range n.stopped() {
+		if reason := fault.Error(); !slices.Contains(missing, reason) {
+			missing = append(missing, reason)
+		}
+	}
+	return missing
 }
 
 // lost names what the log no longer has, of what the partitions of this process need.
-func (n *Node) lost() []string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var out []string
-	for _, partition := range n.group.Tasks() {
-		if fault, stopped := n.faults[partition]; stopped {
-			out = append(out, fault)
+func (n *Node) lost() (reasons []string) {
+	for _, fault := range n.stopped() {
+		if lost, ok := errors.AsType[*pipeline.LossError](fault); ok {
+			reasons = append(reasons, lost.Error())
 		}
 	}
-	slices.Sort(out)
-	return out
+	return reasons
+}
+
+// stopped is what keeps partitions of this process from going on.
+func (n *Node) stopped() (faults []error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, partition := range slices.Sorted(slices.Values(n.group.Tasks())) {
+		if fault, stopped := n.faults[partition]; stopped {
+			faults = append(faults, fault)
+		}
+	}
+	return faults
 }
 
 // status is the View with what only the node knows.

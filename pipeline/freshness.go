@@ -153,7 +153,7 @@ func (l *endsLog) newest(readUpTo func(*ends) bool, now time.Time) (known []ends
 func (v *View) Freshness(account string) Freshness {
 	read, known := v.readTo()
 	f := Freshness{Position: read.position, AsOf: read.asOf, Missing: slices.Clone(read.missing)}
-	losses := v.losses(known)
+	losses, troubles := v.losses(known), v.troubles()
 	switch age := v.Now().Sub(f.AsOf); {
 	case len(losses) > 0:
 		f.Missing = nil
@@ -166,11 +166,11 @@ func (v *View) Freshness(account string) Freshness {
 		if asked := known[0].at; v.Now().Sub(asked) > v.MaxStaleness {
 			f.Missing = append(f.Missing, "where the log ends was known last at "+asked.UTC().Format(time.RFC3339))
 		}
-		if len(f.Missing) == 0 {
+		if f.Missing = append(troubles, f.Missing...); len(f.Missing) == 0 {
 			f.Missing = []string{"the inbox was not asked for since the other topics were read"}
 		}
 	default:
-		f.Missing = append(v.troubles(), v.wrongDay(account)...)
+		f.Missing = append(troubles, v.wrongDay(account)...)
 	}
 	f.Fresh = len(f.Missing) == 0
 	return f
@@ -277,7 +277,7 @@ func (v *View) wrongDay(account string) (missing []string) {
 	return missing
 }
 
-// troubles names the partitions whose state is damaged.
+// troubles names the partitions whose state is damaged, or of another format.
 func (v *View) troubles() (missing []string) {
 	for p, r := range v.replicas {
 		r.mu.RLock()

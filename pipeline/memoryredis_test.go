@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+
+	"rollcall/bitmaps"
 )
 
 // memoryRedis answers the few commands of package bitmaps from maps, with the
@@ -191,7 +193,10 @@ func number(text string) (n int64, ok bool) {
 func (m *memoryRedis) open(keys, argv []string) []any {
 	head := m.hash(keys[0])
 	format, hasFormat := head["format"]
-	if hasFormat && format != argv[0] {
+	if !hasFormat {
+		format = argv[0]
+	}
+	if older, ok := number(format); format != argv[0] && !(ok && older >= 1 && older < bitmaps.Format) {
 		return []any{int64(0), int64(0), nil, format, int64(0)}
 	}
 	before, hasNonce := head["nonce"]
@@ -209,13 +214,13 @@ func (m *memoryRedis) open(keys, argv []string) []any {
 		}
 	}
 	generation, seq = generation+1, max(seq, top)+1
-	head["format"], head["nonce"] = argv[0], argv[1]
+	head["format"], head["nonce"] = format, argv[1]
 	head["gen"], head["seq"] = fmt.Sprint(generation), fmt.Sprint(seq)
 	m.add(keys[1], seq, map[string]any{"n": argv[1], "b": before})
 	if !committed {
-		return []any{generation, seq, nil, argv[0], damaged}
+		return []any{generation, seq, nil, format, damaged}
 	}
-	return []any{generation, seq, checkpoint, argv[0], damaged}
+	return []any{generation, seq, checkpoint, format, damaged}
 }
 
 // reset is lua/reset.lua.
@@ -229,7 +234,7 @@ func (m *memoryRedis) reset(keys, argv []string) string {
 	}
 	delete(head, "checkpoint")
 	delete(head, "accounts")
-	head["nonce"], head["seq"] = argv[3], argv[2]
+	head["format"], head["nonce"], head["seq"] = argv[4], argv[3], argv[2]
 	seq, _ := number(argv[2])
 	m.add(keys[1], seq, map[string]any{"n": argv[3], "b": ""})
 	return "OK"
@@ -269,7 +274,7 @@ func (m *memoryRedis) replace(keys, argv []string) string {
 		m.unlink(key)
 	}
 	first, _ := number(argv[6])
-	head["nonce"], head["seq"], head["checkpoint"], head["accounts"] = argv[4], fmt.Sprint(first+1), argv[7], fmt.Sprint(len(coming)/2)
+	head["format"], head["nonce"], head["seq"], head["checkpoint"], head["accounts"] = argv[11], argv[4], fmt.Sprint(first+1), argv[7], fmt.Sprint(len(coming)/2)
 	m.add(keys[1], first, map[string]any{"n": argv[4], "b": ""})
 	m.add(keys[1], first+1, map[string]any{"e": argv[8], "c": argv[7]})
 	return "OK"

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"rollcall/bitmaps"
 	"rollcall/consumers"
 )
 
@@ -256,7 +258,8 @@ func (s *simulation) damage() string {
 		delete(m.hashes[key], field)
 		return "deleted " + key + " " + field
 	case field == "format":
-		return "another format is refused for good" // and is tested elsewhere
+		m.hashes[key][field] = strconv.Itoa(bitmaps.Format - 1) // a newer one is refused for good, which is tested elsewhere
+		return "an older format of " + key
 	case kind == 2:
 		m.hashes[key][field] = string(value[:at])
 		return fmt.Sprintf("cut off %s %s after %d bytes", key, field, at)

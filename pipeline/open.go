@@ -19,8 +19,10 @@ const ownerFragments = "[^e]*"
 
 // Open takes a partition over: it fences whoever had it, reads its state from
 // Redis, and the erasures to their end. marks are the watermarks of all the
-// partitions that the task reads. A state that Redis lost or damaged is made
-// anew from the log. The error is a *LossError if Kafka has lost what is needed.
+// partitions that the task reads. A state that Redis lost or damaged, or that is
+// of an older format, is made anew from the log. The error is a *LossError if
+// Kafka has lost what is needed, and a *bitmaps.FormatError if the state is of a
+// newer format, which is left as it is.
 func Open(ctx context.Context, cfg Config, partition int32, marks map[consumers.TopicPartition]consumers.Watermark) (*Task, error) {
 	held, checkpoint, fresh, err := cfg.Store.Open(ctx, partition)
 	if err != nil && !errors.Is(err, bitmaps.ErrDamaged) {
@@ -59,7 +61,11 @@ func (t *Task) open(ctx context.Context, marks map[consumers.TopicPartition]cons
 		return err
 	}
 	if damage != nil {
-		slog.Error("the state in redis is damaged and is made anew from the log", "partition", t.partition, "err", damage)
+		if other, ok := errors.AsType[*bitmaps.FormatError](damage); ok {
+			slog.Warn("the state in redis is of an older format and is made anew from the log", "partition", t.partition, "found", other.Found, "format", bitmaps.Format)
+		} else {
+			slog.Error("the state in redis is damaged and is made anew from the log", "partition", t.partition, "err", damage)
+		}
 		if err := t.beginAnew(ctx); err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ type replica struct {
 	mu         sync.RWMutex
 	state      *state
 	nonce      string // of the take-over under which state was committed
-	trouble    string // what is damaged, so that the state can't be followed
+	trouble    string // what is damaged, or of another format, so that the state can't be followed
 	checkpoint bitmaps.Checkpoint
 	next       map[consumers.TopicPartition]int64 // checkpoint.Offsets, to look up
 	followers  map[*followed]bool
@@ -69,7 +69,9 @@ func (r *replica) Run(ctx context.Context) error {
 			replaced = time.Now() // to be read at once
 			continue
 		}
-		if ctx.Err() == nil && !errors.Is(err, errLost) && !errors.Is(err, errBehind) {
+		other, isOther := errors.AsType[*bitmaps.FormatError](err)
+		told := isOther && !other.Older()
+		if ctx.Err() == nil && !told && !errors.Is(err, errLost) && !errors.Is(err, errBehind) {
 			slog.Warn("following a partition failed, will retry", "partition", r.partition, "err", err)
 		}
 		select {
@@ -90,8 +92,21 @@ func (r *replica) follow(ctx context.Context, wait time.Duration) (err error) {
 	r.loaded = err == nil
 	if errors.Is(err, bitmaps.ErrDamaged) {
 		r.damaged(ctx, err)
+	} else if other, ok := errors.AsType[*bitmaps.FormatError](err); ok {
+		r.refuse(other)
 	}
 	return err
+}
+
+// refuse stops answering while the state is of a newer format, and says so once.
+func (r *replica) refuse(other *bitmaps.FormatError) {
+	r.mu.Lock()
+	said := r.trouble == other.Error()
+	r.trouble = other.Error()
+	r.mu.Unlock()
+	if !said {
+		slog.Error("a partition can't be followed", "partition", r.partition, "err", other)
+	}
 }
 
 // damaged stops answering until the state could be read anew, and tells the

@@ -137,6 +137,10 @@ const verifyTries = 10
 // verify verifies one partition, at the position at which it is read.
 func (v *verification) verify(ctx context.Context, p int32) error {
 	s, err := v.readState(ctx, p)
+	if other, ok := errors.AsType[*bitmaps.FormatError](err); ok {
+		v.differ(VerifyDifference{Kind: "format", Partition: p, Got: other.Error()})
+		return v.told
+	}
 	if errors.Is(err, bitmaps.ErrDamaged) || errors.Is(err, errBehind) {
 		v.differ(VerifyDifference{Kind: "damaged", Partition: p, Got: err.Error()})
 		return v.told

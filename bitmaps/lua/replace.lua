@@ -4,7 +4,7 @@
 --       that come: as they are called beside, and as they are to be called
 -- ARGV  1 generation  2 nonce  3 seq  4 to 6 the same of the state beside
 --       7 the seq of the new beginning  8 checkpoint  9 changelog entry
---       10 how many accounts go  11 how many come
+--       10 how many accounts go  11 how many come  12 the format
 -- Returns 'OK'; 'FENCED' if another writer took one of the two over, 'SEQ' if one is not the
 -- state that was compared. The changelog begins anew with an entry that links to no nonce, so
 -- whoever follows reads everything anew, and then has the commit.
@@ -38,7 +38,7 @@ for k = 5, 8 do
   redis.call('UNLINK', KEYS[k])
 end
 local seq = string.format('%.0f', tonumber(ARGV[7]) + 1)
-redis.call('HSET', KEYS[1], 'nonce', ARGV[5], 'seq', seq, 'checkpoint', ARGV[8], 'accounts', coming)
+redis.call('HSET', KEYS[1], 'format', ARGV[12], 'nonce', ARGV[5], 'seq', seq, 'checkpoint', ARGV[8], 'accounts', coming)
 redis.call('XADD', KEYS[2], ARGV[7] .. '-0', 'n', ARGV[5], 'b', '')
 redis.call('XADD', KEYS[2], seq .. '-0', 'e', ARGV[9], 'c', ARGV[8])
 return 'OK'
