@@ -195,9 +195,8 @@ func (a *account) contact(id []byte) uint32 {
 	if number, ok := a.contacts.get(id); ok {
 		return number
 	}
-	name := string(id)
-	number := a.contacts.add(name)
-	a.emit(bitmaps.Op{Code: bitmaps.OpContact, Number: number, Name: name})
+	number := a.contacts.add(string(id))
+	a.emit(bitmaps.Op{Code: bitmaps.OpContact, Number: number, Name: a.contacts.name(number)})
 	a.dirty(chunkOf(bitmaps.IDs, number))
 	p := a.pieceOf(number)
 	p.grow(int(number%bitmaps.PieceSize) + 1)

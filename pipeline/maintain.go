@@ -122,7 +122,7 @@ func (a *account) announce(cause bitmaps.Cause) {
 	s.keys = append(s.keys[:0], a.flips...)
 	sorted := s.sort()
 	for i := 0; i < len(sorted); {
-		op := bitmaps.Op{Code: bitmaps.OpMembers, Cause: cause, On: a.state.on[:0], Off: a.state.off[:0]}
+		op := bitmaps.Op{Code: bitmaps.OpMembers, Cause: cause}
 		slot := sorted[i] >> 32
 		for ; i < len(sorted) && sorted[i]>>32 == slot; i++ {
 			number := uint32(sorted[i])
@@ -140,7 +140,6 @@ func (a *account) announce(cause bitmaps.Cause) {
 		if a.state.publish {
 			a.state.collect(a, &op)
 		}
-		a.state.on, a.state.off = op.On, op.Off
 	}
 	if len(sorted) > 0 {
 		a.dirty(bitmaps.Field{Kind: bitmaps.Meta})

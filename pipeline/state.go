@@ -29,8 +29,6 @@ type state struct {
 	phones   phones
 	due      due                            // scratch
 	sorter   keySorter                      // scratch
-	on, off  []uint32                       // scratch
-	logging  []bitmaps.Event                // scratch
 	seq      uint64                         // number of the commit in the making
 	inCommit []*account                     // those that it changes
 	publish  bool                           // whether changes are collected

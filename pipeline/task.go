@@ -309,7 +309,7 @@ func (t *Task) commit(ctx context.Context) error {
 // finish appends what the account's changes are to the changelog entry, and the
 // fragments that are to be deleted to the writes.
 func (a *account) finish(entry []byte, writes []bitmaps.Write) ([]byte, []bitmaps.Write) {
-	events := a.state.logging
+	var events []bitmaps.Event
 	for i, d := range a.grown {
 		at := a.grownIn[i]
 		events = append(events[:0], d.pending[d.logged:]...)
@@ -322,7 +322,6 @@ func (a *account) finish(entry []byte, writes []bitmaps.Write) ([]byte, []bitmap
 		}
 		a.emit(bitmaps.Op{Code: bitmaps.OpEvents, Series: byte(at.of), Day: int32(at.day), Events: events})
 	}
-	a.state.logging = events
 	a.grown, a.grownIn = a.grown[:0], a.grownIn[:0]
 	a.emitTitles(&a.messageTitles, false)
 	a.emitTitles(&a.listTitles, true)
