@@ -146,13 +146,15 @@ func (c *Client) InspectGroup(ctx context.Context, id string) (GroupLook, error)
 	if err != nil {
 		return GroupLook{}, err
 	}
-	for _, g := range res.(*describegroups.Response).Groups {
-		if g.ErrorCode != 0 {
-			return GroupLook{}, kafka.Error(g.ErrorCode)
-		}
-		return GroupLook{State: g.GroupState, Members: len(g.Members), Rights: Rights(g.AuthorizedOperations)}, nil
+	groups := res.(*describegroups.Response).Groups
+	if len(groups) == 0 {
+		return GroupLook{}, errors.New("no answer")
 	}
-	return GroupLook{}, errors.New("no answer")
+	g := &groups[0] // it was asked for one
+	if g.ErrorCode != 0 {
+		return GroupLook{}, kafka.Error(g.ErrorCode)
+	}
+	return GroupLook{State: g.GroupState, Members: len(g.Members), Rights: Rights(g.AuthorizedOperations)}, nil
 }
 
 // ReachBroker is [Client.Reach] for one broker, without asking again.

@@ -77,7 +77,7 @@ func (c *checkup) redis(ctx context.Context) {
 	options.MaxRetries, options.ContextTimeoutEnabled = -1, true
 	options.DialTimeout = cmp.Or(options.DialTimeout, 5*time.Second)
 	client := newRedis(&options)
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	at := strings.Join(options.Addrs, ", ")
 	if err := client.Ping(ctx).Err(); err != nil {
 		c.fail("redis", redisRemedy(err), "redis at %s: %v", at, err)
@@ -164,7 +164,7 @@ func (c *checkup) redisServer(at string, info map[string]string) {
 func (c *checkup) rights(ctx context.Context, client *redis.Client, cluster bool) {
 	at := client.Options().Addr
 	conn := client.Conn()
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	all := probes(fmt.Sprintf("%s:{check-config}:%s", c.cfg.Prefix, rand.Text()))
 	if cluster {
 		all = append(all, clusterProbes()...)
