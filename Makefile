@@ -83,7 +83,7 @@ mutate: ## switch safeguards off, one at a time: simulations must find each
 	$(GO) test -count=1 -timeout 20m ./pipeline -run TestMutations -mutations
 
 long: ## the tests with real servers that take minutes: crashes, faults by name, upgrades, memory, Redis Cluster, shutdown, OpenAPI, a small soak, alerts, what the docs say
-	$(GO) test -count=1 -timeout 25m ./integration \
+	$(GO) test -count=1 -timeout 45m ./integration \
 		-run 'TestAlerts|TestCrashes|TestDocs|TestExportFormats|TestFormats|TestLossAccepted|TestMemoryIsBounded|TestOpenAPI|TestOpenTransaction|TestOwnTopicsDown|TestReadme|TestRebuild$$|TestRedisCluster|TestRedisRefuses|TestReplay|TestRollingUpgrade|TestShutdown|TestSoak|TestStateExportImport|TestVerify' -long
 
 kept: ## measure memory while days leave, with a real redis-server
