@@ -80,7 +80,7 @@ simulate: ## simulate N=1000 random histories with misfortunes, half of them new
 	else $(GO) test -count=1 -timeout 60m ./pipeline -run TestSimulation -simulations $(N) -fresh=$(FRESH); fi
 
 mutate: ## switch safeguards off, one at a time: simulations must find each
-	$(GO) test -count=1 -timeout 20m ./pipeline -run TestMutations -mutations
+	$(GO) test -count=1 -timeout 45m ./pipeline -run TestMutations -mutations
 
 long: ## the tests with real servers that take minutes: crashes, faults by name, upgrades, memory, Redis Cluster, shutdown, OpenAPI, a small soak, alerts, what the docs say
 	$(GO) test -count=1 -timeout 45m ./integration \
