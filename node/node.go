@@ -241,6 +241,8 @@ func (n *Node) Producer() *consumers.Producer { return n.kafka.Producer }
 
 // Run runs the node's roles until ctx ends, or one of them fails for good.
 func (n *Node) Run(ctx context.Context) error {
+	slog.Info("rollcall starts", "version", n.cfg.Version, "pipeline", n.cfg.Pipeline, "api", n.cfg.API, "partitions", n.kafka.partitions)
+	defer slog.Info("rollcall has ended")
 	g, ctx := errgroup.WithContext(ctx)
 	defer n.hangUpAfter(ctx)()
 	if n.ops != nil {
