@@ -89,7 +89,8 @@ func newRebuild(t *Task, r catalog.Rebuild, watermarks Watermarks) *rebuild {
 func (r *rebuild) open(ctx context.Context) error {
 	cfg := r.live
 	cfg.Store, cfg.Publish, cfg.Committed, cfg.Silent = cfg.Store.Beside(), false, nil, true
-	cfg.Replays = nil
+	cfg.Replays, cfg.Measured = nil, nil
+	cfg.Turns = nil // it yields by resting, and to wait for a turn would look as if it were done
 	if _, err := r.head(ctx); err != nil {
 		return err
 	}

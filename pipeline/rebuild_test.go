@@ -45,9 +45,21 @@ func wanted(t *testing.T, task *Task) catalog.Rebuild {
 // goes on counting where that was; one that only compares changes nothing.
 func TestRebuild(t *testing.T) {
 	w := newWorld(t, 3)
+	var changed int64 // memberships, as metrics count them
+	w.config.Measured = func(_ int32, m Measure) {
+		for _, n := range m.Changed {
+			changed += n
+		}
+	}
 	people(w)
 	w.segment("s", "all contacts where valid phone")
 	w.expect("s", "ann bob dan")
+	if changed != 3 {
+		t.Errorf("%d memberships are said to have changed", changed)
+	}
+	if got := w.rebuildAll("counted", false); len(got) > 0 || changed != 3 {
+		t.Errorf("beside a healthy state, %d memberships are said to have changed, %+v differ", changed, got)
+	}
 	if got := w.rebuildAll("healthy", true); len(got) > 0 {
 		t.Fatalf("a healthy state differs: %+v", got)
 	}
