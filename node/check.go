@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -60,8 +59,7 @@ const (
 // or key written. What of cfg is missing (brokers, Redis' addresses, places to
 // listen) is not looked at.
 func Check(ctx context.Context, cfg Config) []Finding {
-	cfg.Prefix, cfg.Group = cmp.Or(cfg.Prefix, "rollcall"), cmp.Or(cfg.Group, "rollcall")
-	cfg.Partitions, cfg.Replication = cmp.Or(cfg.Partitions, 8), cmp.Or(cfg.Replication, -1)
+	cfg = cfg.withDefaults()
 	c := &checkup{cfg: cfg}
 	c.operator()
 	if cfg.API && cfg.Listen != "" {

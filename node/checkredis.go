@@ -74,8 +74,6 @@ func (c *checkup) redis(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, checkWait)
 	defer cancel()
 	options := c.cfg.Redis
-	options.MaxRetries, options.ContextTimeoutEnabled = -1, true
-	options.DialTimeout = cmp.Or(options.DialTimeout, 5*time.Second)
 	client := newRedis(&options)
 	defer func() { _ = client.Close() }()
 	at := strings.Join(options.Addrs, ", ")

@@ -85,8 +85,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	if c.node.cfg.API {
 		c.collectState(s)
 		c.collectSizes(s)
-	} else if len(c.node.lost()) > 0 {
-		s.gauge(c.lost, 1)
+	} else {
+		s.gauge(c.lost, flag(len(c.node.lost()) > 0))
 	}
 	s.gauge(c.owned, float64(len(c.node.group.Tasks())))
 	stats := &c.node.kafka.Client.Stats

@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -79,6 +78,14 @@ type Config struct {
 	Version         string
 }
 
+func (c Config) withDefaults() Config {
+	c.Prefix, c.Group = cmp.Or(c.Prefix, "rollcall"), cmp.Or(c.Group, "rollcall")
+	c.Partitions, c.Replication = cmp.Or(c.Partitions, 8), cmp.Or(c.Replication, -1)
+	c.HistoryEvery = cmp.Or(c.HistoryEvery, time.Minute)
+	c.MaxStaleness = cmp.Or(c.MaxStaleness, 10*time.Second)
+	return c
+}
+
 // Node is a running process.
 type Node struct {
 	cfg      Config
@@ -105,10 +112,7 @@ type Node struct {
 
 // Open connects, creates the topics that are missing, and listens.
 func Open(ctx context.Context, cfg Config) (*Node, error) {
-	cfg.Prefix, cfg.Group = cmp.Or(cfg.Prefix, "rollcall"), cmp.Or(cfg.Group, "rollcall")
-	cfg.Partitions, cfg.Replication = cmp.Or(cfg.Partitions, 8), cmp.Or(cfg.Replication, -1)
-	cfg.HistoryEvery = cmp.Or(cfg.HistoryEvery, time.Minute)
-	cfg.MaxStaleness = cmp.Or(cfg.MaxStaleness, 10*time.Second)
+	cfg = cfg.withDefaults()
 	n := &Node{cfg: cfg, catalog: catalog.New(), faults: map[int32]error{}, registry: prometheus.NewRegistry(), rebuilds: semaphore.NewWeighted(1),
 		turns: pipeline.NewTurns()}
 	n.measures = newMeasures(n.registry, cfg.Version)
@@ -165,46 +169,6 @@ func (n *Node) connect(ctx context.Context) (err error) {
 		n.listener, err = net.Listen("tcp", n.cfg.Listen)
 	}
 	return err
-}
-
-func (n *Node) connectRedis(ctx context.Context) error {
-	options := n.cfg.Redis
-	options.MaxRetries = -1 // what a lost reply did is found out by reopening
-	options.ContextTimeoutEnabled = true
-	options.DialTimeout = cmp.Or(options.DialTimeout, 5*time.Second)
-	options.ReadTimeout = cmp.Or(options.ReadTimeout, 10*time.Second)
-	options.WriteTimeout = cmp.Or(options.WriteTimeout, 10*time.Second)
-	options.PoolSize = cmp.Or(options.PoolSize, 3*int(n.kafka.partitions)+16) // a follower waits on a connection of its own
-	n.redis = newRedis(&options)
-	if n.measures != nil { // else it takes no part
-		n.redis.AddHook(n.measures)
-	}
-	n.store = bitmaps.NewStore(n.redis, n.cfg.Prefix)
-	if err := n.redis.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("redis at %s: %w", strings.Join(options.Addrs, ", "), err)
-	}
-	policy, err := n.redis.ConfigGet(ctx, "maxmemory-policy").Result()
-	if err != nil {
-		return nil // not every Redis lets itself be asked
-	}
-	if p := policy["maxmemory-policy"]; p != "" && p != "noeviction" {
-		return fmt.Errorf("redis: maxmemory-policy is %s, which forgets state; set it to noeviction", p)
-	}
-	return nil
-}
-
-// slotsAge is how old the knowledge of which node of a Redis Cluster has which
-// slots may get. Nobody tells a client of a master that died, and go-redis looks
-// by itself only once a minute.
-const slotsAge = 2 * time.Second
-
-func newRedis(options *redis.UniversalOptions) redis.UniversalClient {
-	if len(options.Addrs) < 2 {
-		return redis.NewUniversalClient(options)
-	}
-	cluster := options.Cluster()
-	cluster.ClusterStateReloadInterval = slotsAge
-	return redis.NewClusterClient(cluster)
 }
 
 // Close lets go of the connections. Run must have returned.
@@ -359,58 +323,4 @@ func (n *Node) goesOn(partition int32) {
 func (n *Node) report(ctx context.Context, r catalog.ReportReplay) error {
 	_, err := n.log.Put(ctx, r)
 	return err
-}
-
-// Missing names what is missing before the node is ready.
-func (n *Node) Missing() []string {
-	missing := slices.Clone(n.wrong)
-	if n.cfg.API {
-		missing = append(missing, n.view.Freshness("").Missing...)
-	}
-	for _, fault := range n.stopped() {
-		if reason := fault.Error(); !slices.Contains(missing, reason) {
-			missing = append(missing, reason)
-		}
-	}
-	return missing
-}
-
-// lost names what the log no longer has, of what the partitions of this process need.
-func (n *Node) lost() (reasons []string) {
-	for _, fault := range n.stopped() {
-		if lost, ok := errors.AsType[*pipeline.LossError](fault); ok {
-			reasons = append(reasons, lost.Error())
-		}
-	}
-	return reasons
-}
-
-// stopped is what keeps partitions of this process from going on.
-func (n *Node) stopped() (faults []error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, partition := range slices.Sorted(slices.Values(n.group.Tasks())) {
-		if fault, stopped := n.faults[partition]; stopped {
-			faults = append(faults, fault)
-		}
-	}
-	return faults
-}
-
-// status is the View with what only the node knows.
-type status struct {
-	*pipeline.View
-	node *Node
-}
-
-// Status implements api.Views.
-func (s status) Status(account string) api.Status {
-	answer := s.View.Status(account)
-	for _, l := range answer.Losses {
-		answer.DataLostReasons = append(answer.DataLostReasons, l.String())
-	}
-	if lost := s.node.lost(); len(lost) > 0 {
-		answer.DataLost, answer.DataLostReasons = true, append(answer.DataLostReasons, lost...)
-	}
-	return answer
 }

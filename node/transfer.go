@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +14,7 @@ import (
 // without taking part: nothing is created, read on or listened to. Of cfg it
 // takes Kafka, Redis, Prefix and Version. Close lets go of the connections.
 func Attach(ctx context.Context, cfg Config) (*Node, error) {
-	cfg.Prefix = cmp.Or(cfg.Prefix, "rollcall")
+	cfg = cfg.withDefaults()
 	n := &Node{cfg: cfg}
 	if err := n.attach(ctx); err != nil {
 		return nil, errors.Join(err, n.Close())
