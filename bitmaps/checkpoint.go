@@ -137,9 +137,9 @@ func decodeCheckpoint(data []byte) (Checkpoint, error) {
 
 // AccountMeta is what an account's numbers continue from in this partition.
 type AccountMeta struct {
-	Seq                                uint64 // the commit whose totals these are
-	Contacts, Messages, Lists, Reasons uint32 // the next numbers
-	Totals                             map[string]Totals
+	Seq                                uint64            // the commit whose totals these are
+	Contacts, Messages, Lists, Reasons uint32            // the next numbers
+	Totals                             map[string]Totals // by segment; none: no changes
 }
 
 // Totals count the changes of a segment's membership since it was defined.

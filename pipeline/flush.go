@@ -183,10 +183,12 @@ func (a *account) encode(writes []bitmaps.Write, f bitmaps.Field) ([]bitmaps.Wri
 	return append(writes, bitmaps.Write{Account: a.id, Field: f.String(), Value: value}), nil
 }
 
+// encodeMeta leaves out the segments whose members never changed, so that they
+// cost nothing here either.
 func (a *account) encodeMeta() []byte {
 	totals := map[string]bitmaps.Totals{}
 	for slot, id := range a.segments {
-		if id != "" {
+		if id != "" && a.totals[slot] != (bitmaps.Totals{}) {
 			totals[id] = a.totals[slot]
 		}
 	}

@@ -111,11 +111,18 @@ func (w *world) defineMany(segments bool) {
 }
 
 // TestSegmentsThatCannotFlipCostNothingInRedis counts the commands and the bytes
-// of events' commits with 5 segments and with 1,005.
+// of events' commits with 5 segments and with 1,005: of commits that only append
+// to the changelog, and of those that rewrite fragments all the time.
 func TestSegmentsThatCannotFlipCostNothingInRedis(t *testing.T) {
+	t.Run("appending", func(t *testing.T) { idleSegmentsInRedis(t, Limits{}) })
+	t.Run("rewriting", func(t *testing.T) { idleSegmentsInRedis(t, Limits{Changelog: 100}) })
+}
+
+func idleSegmentsInRedis(t *testing.T, limits Limits) {
 	cost := func(many bool) (commands, bytes int64) {
 		w := newWorld(t, 1)
 		m := w.metered()
+		w.config.Limits = limits
 		w.contact("ann", "2015550123")
 		w.behaviour(TopicClicked, "ann", "m-1", "2026-11-01 12:00")
 		w.defineMany(many)
