@@ -48,10 +48,18 @@ type outcome struct {
 	Midnight *midnightOutcome
 }
 
+// add counts what became of a task's records.
+func (o *outcome) add(outcomes [bitmaps.Outcomes]int64) {
+	for i, n := range outcomes {
+		o.Outcomes[i] += n
+	}
+}
+
 // The roles of child processes.
 var roles = map[string]func(context.Context, *task) (*outcome, error){
 	"stock":      readStock,
 	"stock-json": readStock,
+	"stock-fold": foldStock,
 	"franz":      readFranz,
 	"raw":        readRaw,
 	"fold":       foldTasks,

@@ -52,9 +52,7 @@ func foldTasks(ctx context.Context, t *task) (*outcome, error) {
 		return nil, err
 	}
 	for _, f := range folders {
-		for i, n := range f.task.Outcomes() {
-			o.Outcomes[i] += n
-		}
+		o.add(f.task.Outcomes())
 	}
 	if t.Answers {
 		o.Answers, err = storedAnswers(ctx, s.store, s.defined, t.now())

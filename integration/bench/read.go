@@ -43,7 +43,16 @@ func readStock(ctx context.Context, t *task) (*outcome, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, s := range t.Spans {
 		if s.From < s.To {
-			g.Go(func() error { return s.readStock(ctx, t, &records) })
+			g.Go(func() error {
+				n := int64(0)
+				defer func() { records.Add(n) }()
+				return s.each(ctx, t, func(m *kafka.Message) error {
+					if n++; t.Role == "stock-json" {
+						decodeStock(m.Value)
+					}
+					return nil
+				})
+			})
 		}
 	}
 	if err := g.Wait(); err != nil {
@@ -52,7 +61,8 @@ func readStock(ctx context.Context, t *task) (*outcome, error) {
 	return &outcome{Records: records.Load(), Used: m.stop()}, nil
 }
 
-func (s span) readStock(ctx context.Context, t *task, records *atomic.Int64) error {
+// each reads a span with a Reader of its own.
+func (s span) each(ctx context.Context, t *task, fn func(*kafka.Message) error) error {
 	r := kafka.NewReader(kafka.ReaderConfig{
 		Brokers: strings.Split(t.Kafka, ","), Topic: s.Topic, Partition: int(s.Partition), MaxBytes: 1 << 20,
 		MaxWait: 100 * time.Millisecond, // to end soon, as Close waits for it
@@ -61,17 +71,13 @@ func (s span) readStock(ctx context.Context, t *task, records *atomic.Int64) err
 	if err := r.SetOffset(s.From); err != nil {
 		return err
 	}
-	for n := int64(1); ; n++ {
+	for {
 		m, err := r.ReadMessage(ctx)
 		if err != nil {
 			return fmt.Errorf("%s/%d: %w", s.Topic, s.Partition, err)
 		}
-		if t.Role == "stock-json" {
-			decodeStock(m.Value)
-		}
-		if m.Offset >= s.To-1 {
-			records.Add(n)
-			return nil
+		if err := fn(&m); err != nil || m.Offset >= s.To-1 {
+			return err
 		}
 	}
 }
