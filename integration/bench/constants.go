@@ -43,7 +43,7 @@ func (c cost) each(records float64) float64 { return c.Record + c.Commit/records
 // Places in redisResults.Rates.
 const (
 	rateFromNothing = 0
-	rateOneByOne    = 3
+	rateOneByOne    = 4
 )
 
 // measured is what the sections of this run found, nil where one is missing.

@@ -82,17 +82,24 @@ func (res *redisResults) rates(ctx context.Context, b *bench, r *redisServer) (a
 	return at, nil
 }
 
-// batches measures a backlog, record by record and in batches.
+// batches measures a backlog, record by record and in batches. What reading at
+// full speed left in the changelogs is rewritten first, which says nothing of
+// one record a commit.
 func (res *redisResults) batches(ctx context.Context, b *bench, r *redisServer, at spans) (err error) {
-	for _, batch := range []int{1, 0} {
+	for _, way := range []struct {
+		name  string
+		batch int
+	}{
+		{"one record a commit, behind that", 1},
+		{"one record a commit, as fast as it goes", 1},
+		{"full speed, on top of that", 0},
+	} {
 		if at, err = b.loadLive(ctx, at, b.live); err != nil {
 			return err
 		}
-		t, name := b.task("fold", r, at), "full speed, on top of that"
-		if t.Batch = batch; batch == 1 {
-			name = "one record a commit, as fast as it goes"
-		}
-		if err := res.run(ctx, b, name, t); err != nil {
+		t := b.task("fold", r, at)
+		t.Batch = way.batch
+		if err := res.run(ctx, b, way.name, t); err != nil {
 			return err
 		}
 	}
@@ -140,9 +147,10 @@ func (res *redisResults) printSent(b *bench) {
 		b.page.printf("%-42s %9d %9.1f %9.1f %9.2f %9.1f %10.0f\n", r.Name, r.Records, r.perEvent(r.Use.Input),
 			float64(r.Records)/float64(max(1, r.Use.Calls["evalsha"])), r.perEvent(r.Use.Commands), r.perEvent(r.Use.AOF), float64(r.Records)/r.CPU)
 	}
-	one := res.Rates[3].perEvent(res.Rates[3].Use.Input)
+	one := res.Rates[rateOneByOne].perEvent(res.Rates[rateOneByOne].Use.Input)
 	b.page.printf("At 1,000 records/s nearly every record has a commit of its own. The short runs at a rate may not reach the\n" +
-		"rewriting of fragments, so the aim is held against the longer run of one record a commit, which has it in.\n\n")
+		"rewriting of fragments, and the first run behind full speed has what that left to be rewritten. So the aim is\n" +
+		"held against a second run of one record a commit, which rewrites as much as it leaves.\n\n")
 	b.aim(one <= 1024, "bytes to Redis per event at 1,000 records/s (one a commit)", "<= 1024", fmt.Sprintf("%.0f", one))
 }
 
