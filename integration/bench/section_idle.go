@@ -27,7 +27,7 @@ func idlePairs(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	pair, err := b.idlePair(ctx, at)
+	pair, at, err := b.idlePair(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -46,19 +46,30 @@ func idlePairs(ctx context.Context, b *bench) error {
 	return errors.Join(pair[0].stopEarly(b), pair[1].stopEarly(b))
 }
 
-// idlePair are two servers with the same state, but for the idle segments.
-func (b *bench) idlePair(ctx context.Context, at spans) (pair [2]*redisServer, err error) {
-	for i, idle := range []int{0, b.idle} {
-		if pair[i], err = b.newRedis(fmt.Sprint("idle-", idle)); err != nil {
-			return pair, err
+// idlePair are two servers with the same state, but for the idle segments. What
+// is in their changelogs is folded into fragments, so that neither begins with
+// more to be rewritten than the other.
+func (b *bench) idlePair(ctx context.Context, at spans) (pair [2]*redisServer, _ spans, err error) {
+	for _, settle := range []bool{false, true} {
+		if settle {
+			if at, err = b.loadLive(ctx, at, settling); err != nil {
+				return pair, at, err
+			}
 		}
-		t := b.task("fold", pair[i], at)
-		t.Definitions.Idle = idle
-		if _, err := spawn(ctx, t, nil); err != nil {
-			return pair, err
+		for i, idle := range []int{0, b.idle} {
+			if pair[i] == nil {
+				if pair[i], err = b.newRedis(fmt.Sprint("idle-", idle)); err != nil {
+					return pair, at, err
+				}
+			}
+			t := b.task("fold", pair[i], at)
+			t.Settle, t.Definitions.Idle = settle, idle
+			if _, err := spawn(ctx, t, nil); err != nil {
+				return pair, at, err
+			}
 		}
 	}
-	return pair, nil
+	return pair, at, nil
 }
 
 // run folds live records, by turns with one and the other first.

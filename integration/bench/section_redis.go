@@ -154,6 +154,10 @@ func (res *redisResults) printSent(b *bench) {
 	b.aim(one <= 1024, "bytes to Redis per event at 1,000 records/s (one a commit)", "<= 1024", fmt.Sprintf("%.0f", one))
 }
 
+// settling is how many records surely bring one for each partition, so that it
+// commits and folds its changelog into fragments.
+const settling = 100 * partitions
+
 // settle has the changelogs folded into fragments, so that all that is kept can
 // be told apart.
 func (res *redisResults) settle(ctx context.Context, b *bench, r *redisServer) error {
@@ -168,7 +172,7 @@ func (res *redisResults) settle(ctx context.Context, b *bench, r *redisServer) e
 	if err != nil {
 		return err
 	}
-	if at, err = b.loadLive(ctx, at, 100*partitions); err != nil {
+	if at, err = b.loadLive(ctx, at, settling); err != nil {
 		return err
 	}
 	t := b.task("fold", r, at)
