@@ -39,7 +39,6 @@ type account struct {
 	moved    []*piece  // pieces with marks
 	grown    []*daySet // sets with events that are not in the changelog
 	grownIn  []dayKey  // parallel to grown
-	flips    []uint64  // changed memberships: slot, number
 	key      []byte    // scratch
 	deletes  []bitmaps.Field
 	former   map[uint32]string // ids of contacts that it erases

@@ -74,13 +74,15 @@ func (p *piece) adopt(next *plan) error {
 
 // markChanged marks everybody for the segments that were defined since.
 func (p *piece) markChanged(version int64) {
-	var changed []int32
+	var changed segmentSet
 	for i, s := range p.plan.segments {
 		if s.version >= version {
-			changed = append(changed, int32(i))
+			changed = changed.with(i)
 		}
 	}
-	p.markAll(changed)
+	if len(changed) > 0 {
+		p.markAll(p.plan.dependents(changed))
+	}
 }
 
 // moveSince marks the contacts whose latest event fell out of a period.
@@ -103,7 +105,7 @@ func (p *piece) moveSince(was *plan) {
 }
 
 // markLast marks the contacts whose latest event was on that day.
-func (p *piece) markLast(b segment.Behaviour, day segment.Date, segments []int32) {
+func (p *piece) markLast(b segment.Behaviour, day segment.Date, segments dependents) {
 	d := p.days[b][day]
 	if d == nil {
 		return

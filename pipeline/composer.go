@@ -165,6 +165,9 @@ func (t *Task) composeSome() (cause bitmaps.Cause, err error) {
 			return 0, err
 		}
 		work += 1 + p.marked() + fragmentWork*(len(a.deletes)-before)
+		if p.plan != a.plan && p.marked() > 0 {
+			break // what it marked is of the plan that it is on, and is settled before the next
+		}
 	}
 	return cause, nil
 }

@@ -22,9 +22,9 @@ import (
 var countedBatches = flag.Int("counted-batches", 0, "process so many batches, for TestInstructionsPerRecord to count the instructions")
 
 const (
-	// instructionsPerRecord is what a record may take. It takes 7,600 on amd64, and
+	// instructionsPerRecord is what a record may take. It takes 6,000 on amd64, and
 	// 50 more or less from one run to the next.
-	instructionsPerRecord = 8500
+	instructionsPerRecord = 6700
 
 	countedRuns     = 20
 	countedContacts = 501 // an odd number, so that each opts in and out by turns

@@ -29,21 +29,18 @@ func (p *piece) settle() {
 	for i := 0; i < len(sorted); {
 		contact := sorted[i] >> 32
 		for ; i < len(sorted) && sorted[i]>>32 == contact; i++ {
-			due.add(p.marks[uint32(sorted[i])].segments)
+			due.add(p.plan.sets[uint32(sorted[i])])
 		}
 		p.settleContact(uint32(contact), due)
 	}
-	p.marks = p.marks[:0]
 }
 
-// sortMarks is the contact and the place of each mark, sorted.
+// sortMarks takes the marks out, sorted by contact.
 func (p *piece) sortMarks() []uint64 {
-	s := &p.account.state.sorter
-	s.keys = s.keys[:0]
-	for i := range p.marks {
-		s.keys = append(s.keys, uint64(p.marks[i].contact)<<32|uint64(i))
-	}
-	return s.sort()
+	s := p.account.state
+	s.sorter.keys = p.marks.appendTo(s.sorter.keys[:0])
+	p.marks.clear(s)
+	return s.sorter.sort()
 }
 
 // settleContact evaluates the segments that are due for a contact, parents
@@ -63,7 +60,7 @@ func (p *piece) settleContact(contact uint32, due *due) {
 		c.settled = true
 		return
 	case !c.settled:
-		due.add(p.plan.all)
+		due.add(p.plan.sets[p.plan.all])
 	}
 	c.settled = is
 	for seg, ok := due.next(); ok; seg, ok = due.next() {
@@ -93,7 +90,8 @@ func (p *piece) leaveAll(contact uint32) {
 // flip changes a membership and remembers that it did.
 func (p *piece) flip(slot int, contact uint32) {
 	p.flipColumn(slot, contact)
-	p.account.flips = append(p.account.flips, uint64(slot)<<32|uint64(p.of(contact)))
+	s := p.account.state
+	s.flips = append(s.flips, uint64(slot)<<32|uint64(p.of(contact)))
 }
 
 // blankMembers are the segments of a contact of whom nothing but facts is
@@ -118,11 +116,12 @@ func (p *piece) blankMembers(c *contact) []int32 {
 
 // announce puts the account's changed memberships into the changelog.
 func (a *account) announce(cause bitmaps.Cause) {
-	s := &a.state.sorter
-	s.keys = append(s.keys[:0], a.flips...)
-	sorted := s.sort()
+	s := a.state
+	s.sorter.keys, s.flips = append(s.sorter.keys[:0], s.flips...), s.flips[:0]
+	sorted := s.sorter.sort()
+	op := bitmaps.Op{Code: bitmaps.OpMembers, Cause: cause, On: s.on, Off: s.off}
 	for i := 0; i < len(sorted); {
-		op := bitmaps.Op{Code: bitmaps.OpMembers, Cause: cause}
+		op.On, op.Off = op.On[:0], op.Off[:0]
 		slot := sorted[i] >> 32
 		for ; i < len(sorted) && sorted[i]>>32 == slot; i++ {
 			number := uint32(sorted[i])
@@ -135,17 +134,17 @@ func (a *account) announce(cause bitmaps.Cause) {
 		op.Name = a.segments[slot]
 		a.totals[slot].Entered += uint64(len(op.On))
 		a.totals[slot].Exited += uint64(len(op.Off))
-		a.state.changed[cause] += int64(len(op.On) + len(op.Off))
+		s.changed[cause] += int64(len(op.On) + len(op.Off))
 		a.emit(op)
-		if a.state.publish {
-			a.state.collect(a, &op)
+		if s.publish {
+			s.collect(a, &op)
 		}
 	}
+	s.on, s.off = op.On, op.Off
 	if len(sorted) > 0 {
 		a.dirty(bitmaps.Field{Kind: bitmaps.Meta})
 	}
 	clear(a.former)
-	a.flips = a.flips[:0]
 }
 
 // due is a set of places of segments, taken out in ascending order. It is empty
@@ -164,10 +163,10 @@ func (d *due) reset(segments int) {
 	d.words, d.low = d.words[:n], n
 }
 
-func (d *due) add(segments []int32) {
-	for _, s := range segments {
-		d.words[s/64] |= 1 << (s % 64)
-		d.low = min(d.low, int(s/64))
+func (d *due) add(segments segmentSet) {
+	for _, w := range segments {
+		d.words[w.at] |= w.bits
+		d.low = min(d.low, w.at)
 	}
 }
 

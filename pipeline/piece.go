@@ -26,8 +26,8 @@ type piece struct {
 	counts   [][]uint32 // by counter of the plan, then contact
 	firsts   []firsts   // by counter of the plan; only where days of messages are counted
 
-	marks   []mark  // contacts to settle, in order of arrival
-	changed []int32 // segments to settle for everybody
+	marks   markList   // contacts to settle
+	changed dependents // segments to settle for everybody
 	queued  queued
 
 	// As stored: what members stand for. Only while a state is restored, or followed.
@@ -50,12 +50,6 @@ func (c *contact) did(of series, day segment.Date) {
 	if of.isBehaviour() {
 		c.last[of], c.touched = max(c.last[of], uint16(day)), true
 	}
-}
-
-// mark says that these segments may have changed for a contact.
-type mark struct {
-	contact  uint32
-	segments []int32
 }
 
 func newPiece(a *account, number uint32, p *plan) *piece {
@@ -124,19 +118,19 @@ func (p *piece) onList(list, contact uint32) bool {
 }
 
 // mark remembers to settle the segments for the contact.
-func (p *piece) mark(contact uint32, segments []int32) {
-	if len(segments) == 0 || p.restoring {
+func (p *piece) mark(contact uint32, segments dependents) {
+	if segments == 0 || p.restoring {
 		return
 	}
-	if len(p.marks) == 0 {
+	if p.marks.n == 0 {
 		p.account.touch(p)
 	}
-	p.marks = append(p.marks, mark{contact, segments})
+	p.marks.add(p.account.state, contact, segments)
 }
 
 // markAll remembers to settle the segments for everybody.
-func (p *piece) markAll(segments []int32) {
-	if len(p.contacts) >= p.account.state.apart && len(segments) > 0 {
+func (p *piece) markAll(segments dependents) {
+	if len(p.contacts) >= p.account.state.apart && segments != 0 {
 		p.account.touch(p)
 		p.changed = segments
 		return

@@ -15,12 +15,13 @@ type plan struct {
 	oldest   segment.Date // the first kept day
 	version  int64        // the definitions below this offset
 	segments []*planned   // parents before children
-	all      []int32      // every segment
+	all      dependents   // every segment
 
-	// Who depends on what; the values are places in segments.
-	facts       [8][]int32                    // by bit
-	countries   map[country][]int32           // contacts that move into or out of a country
-	lists       map[uint32][]int32            // by list number
+	// Who depends on what.
+	sets        []segmentSet                  // of dependents
+	facts       [8]dependents                 // by bit
+	countries   map[country]dependents        // contacts that move into or out of a country
+	lists       map[uint32]dependents         // by list number
 	listNumbers []uint32                      // of the lists that conditions name
 	since       [segment.Behaviours][]since   // by first day, ascending
 	counters    []*counter                    // windows that are counted
@@ -34,14 +35,14 @@ type planned struct {
 	slot     int   // of its column in every piece
 	version  int64 // offset of its definition
 	member   node
-	children []int32 // segments that ask for membership in this one
+	children segmentSet // those that ask for membership in this one
 }
 
 // since lists who depends on an event in a period without a last day.
 type since struct {
 	period   segment.Period
 	day      segment.Date // its first
-	segments []int32
+	segments dependents
 }
 
 // counter counts a contact's events, or the days with one, in a window.
@@ -62,7 +63,7 @@ type counterKey struct {
 // step lists who depends on a count of at least k.
 type step struct {
 	k        uint32
-	segments []int32
+	segments dependents
 }
 
 // countedBy finds the counters of a behaviour.
@@ -76,20 +77,27 @@ type blankKey struct {
 	country country
 }
 
-// once adds the segment to a list of dependents, once.
-func once(list []int32, seg int32) []int32 {
-	if n := len(list); n > 0 && list[n-1] == seg {
-		return list
+// add has one more segment depend on something, or the same one again.
+func (p *plan) add(d *dependents, seg int32) {
+	if *d == 0 {
+		*d = p.dependents(nil)
 	}
-	return append(list, seg)
+	p.sets[*d] = p.sets[*d].with(int(seg))
+}
+
+// dependents gives a set its place.
+func (p *plan) dependents(s segmentSet) dependents {
+	p.sets = append(p.sets, s)
+	return dependents(len(p.sets) - 1)
 }
 
 func newPlan(today segment.Date, retentionDays int) *plan {
 	return &plan{
 		today:     today,
 		oldest:    today - segment.Date(retentionDays),
-		countries: map[country][]int32{},
-		lists:     map[uint32][]int32{},
+		sets:      make([]segmentSet, 1),
+		countries: map[country]dependents{},
+		lists:     map[uint32]dependents{},
 		blank:     map[blankKey][]int32{},
 	}
 }
@@ -126,7 +134,7 @@ func (c *compiler) add(s *planned, def segment.Definition) {
 	c.segment = int32(len(c.plan.segments))
 	s.member = c.definition(def)
 	c.plan.segments = append(c.plan.segments, s)
-	c.plan.all = append(c.plan.all, c.segment)
+	c.plan.add(&c.plan.all, c.segment)
 }
 
 func (c *compiler) finish() *plan {
@@ -190,7 +198,7 @@ func (c *compiler) conditions(list []segment.Condition) []node {
 }
 
 func (c *compiler) fact(f facts) node {
-	c.plan.facts[f.bit()] = once(c.plan.facts[f.bit()], c.segment)
+	c.plan.add(&c.plan.facts[f.bit()], c.segment)
 	return node{op: opFact, facts: f}
 }
 
@@ -202,7 +210,7 @@ func (c *compiler) phoneIn(codes []string) node {
 			continue // a country without phone numbers of its own
 		}
 		n.countries[at/64] |= 1 << (at % 64)
-		c.plan.countries[at] = once(c.plan.countries[at], c.segment)
+		dependsOn(c, c.plan.countries, at)
 	}
 	return n
 }
@@ -211,12 +219,12 @@ func (c *compiler) in(kind segment.Kind, name string) node {
 	if kind == segment.Segment {
 		if at, ok := c.index[name]; ok {
 			parent := c.plan.segments[at]
-			parent.children = once(parent.children, c.segment)
+			parent.children = parent.children.with(int(c.segment))
 		}
 		return node{op: opMember, number: uint32(c.account.slot(name))}
 	}
 	list := c.account.listNumber(kind, name)
-	c.plan.lists[list] = once(c.plan.lists[list], c.segment)
+	dependsOn(c, c.plan.lists, list)
 	at := slices.Index(c.plan.listNumbers, list)
 	if at < 0 {
 		at = len(c.plan.listNumbers)
@@ -266,7 +274,7 @@ func (c *compiler) atLeast(d segment.Did, messages []string, k int, days bool) n
 		days = true // any event makes a day, and days need no events at hand
 	}
 	at := c.counter(d, messages, days, from, to)
-	c.plan.counters[at].watch(uint32(k), c.segment)
+	c.watch(c.plan.counters[at], uint32(k))
 	return node{op: opCount, number: uint32(at), k: uint32(k)}
 }
 
@@ -277,7 +285,7 @@ func (c *compiler) since(b segment.Behaviour, period segment.Period, day segment
 		at = len(*list)
 		*list = append(*list, since{period: period, day: day})
 	}
-	(*list)[at].segments = once((*list)[at].segments, c.segment)
+	c.plan.add(&(*list)[at].segments, c.segment)
 	return node{op: opSince, behaviour: b, day: uint16(min(day, math.MaxUint16))}
 }
 
@@ -319,12 +327,20 @@ func messageKey(messages []uint32) string {
 	return string(runes)
 }
 
-func (c *counter) watch(k uint32, seg int32) {
-	at, found := slices.BinarySearchFunc(c.steps, k, func(s step, k uint32) int { return int(s.k) - int(k) })
+// watch has the segment depend on a count of at least k.
+func (c *compiler) watch(of *counter, k uint32) {
+	at, found := slices.BinarySearchFunc(of.steps, k, func(s step, k uint32) int { return int(s.k) - int(k) })
 	if !found {
-		c.steps = slices.Insert(c.steps, at, step{k: k})
+		of.steps = slices.Insert(of.steps, at, step{k: k})
 	}
-	c.steps[at].segments = once(c.steps[at].segments, seg)
+	c.plan.add(&of.steps[at].segments, c.segment)
+}
+
+// dependsOn has the segment depend on what a key stands for.
+func dependsOn[K comparable](c *compiler, m map[K]dependents, key K) {
+	d := m[key]
+	c.plan.add(&d, c.segment)
+	m[key] = d
 }
 
 // covers tells whether the window has the day.

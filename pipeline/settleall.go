@@ -8,16 +8,18 @@ import "math/bits"
 func (p *piece) settleAll(e *evaluator) bool {
 	due := &p.account.state.due
 	due.reset(len(p.plan.segments))
-	due.add(p.changed)
+	if p.changed != 0 {
+		due.add(p.plan.sets[p.changed])
+	}
 	pairs := 0
-	for i := range p.marks {
-		segments := p.marks[i].segments
-		pairs += len(segments)
-		if i == 0 || !same(segments, p.marks[i-1].segments) {
+	for b := p.marks.blocks; b != nil; b = b.next {
+		for _, mark := range b.keys[:b.n] {
+			segments := p.plan.sets[uint32(mark)]
 			due.add(segments)
+			pairs += segments.count()
 		}
 	}
-	if len(p.changed) == 0 && pairs < p.account.state.apart*due.count() {
+	if p.changed == 0 && pairs < p.account.state.apart*due.count() {
 		due.clear()
 		return false
 	}
@@ -31,19 +33,17 @@ func (p *piece) settleAll(e *evaluator) bool {
 		}
 	}
 	e.give(members)
-	p.marks, p.changed = p.marks[:0], nil
+	p.marks.clear(p.account.state)
+	p.changed = 0
 	return true
 }
-
-// same tells whether two lists are one.
-func same(a, b []int32) bool { return len(a) == len(b) && &a[0] == &b[0] }
 
 // flipAll makes a column the set of members, remembers who that flips, and tells
 // whether it does anybody.
 func (p *piece) flipAll(slot int, members *contactSet) (flipped bool) {
 	p.members.grow(slot)
 	col := &p.members[slot]
-	a := p.account
+	s := p.account.state
 	for i, w := range members {
 		differ := w ^ col.word(i)
 		if differ == 0 {
@@ -55,7 +55,7 @@ func (p *piece) flipAll(slot int, members *contactSet) (flipped bool) {
 		}
 		col.setWord(i, w)
 		for ; differ != 0; differ &= differ - 1 {
-			a.flips = append(a.flips, uint64(slot)<<32|uint64(p.of(uint32(i*64+bits.TrailingZeros64(differ)))))
+			s.flips = append(s.flips, uint64(slot)<<32|uint64(p.of(uint32(i*64+bits.TrailingZeros64(differ)))))
 		}
 	}
 	return flipped
@@ -63,8 +63,8 @@ func (p *piece) flipAll(slot int, members *contactSet) (flipped bool) {
 
 // marked is about how many contacts are to be settled.
 func (p *piece) marked() int {
-	if len(p.changed) > 0 {
+	if p.changed != 0 {
 		return len(p.contacts)
 	}
-	return len(p.marks)
+	return p.marks.n
 }

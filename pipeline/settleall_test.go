@@ -19,21 +19,25 @@ func TestSettleAllAgreesWithSettle(t *testing.T) {
 		for i := range testColumns {
 			p.account.slot(string(rune('a' + i)))
 			p.plan.segments = append(p.plan.segments, &planned{slot: testColumns - 1 - i})
-			p.plan.all = append(p.plan.all, int32(i))
+			p.plan.add(&p.plan.all, int32(i))
 		}
 		for i := range p.plan.segments {
 			p.redefine(t, i)
 		}
 		p.markEach(p.plan.all) // of whatever the columns had before
 		p.settle()
-		p.account.flips = nil
+		p.account.state.flips = nil
 
-		var changed []int32
+		var set segmentSet
 		for i := range p.plan.segments {
 			if rapid.Bool().Draw(t, "changed") {
 				p.redefine(t, i)
-				changed = append(changed, int32(i))
+				set = set.with(i)
 			}
+		}
+		changed := dependents(0)
+		if len(set) > 0 {
+			changed = p.plan.dependents(set)
 		}
 		p.account.state.apart = rapid.SampledFrom([]int{0, 1, 200}).Draw(t, "apart")
 		twin := p.twin()
@@ -48,7 +52,7 @@ func TestSettleAllAgreesWithSettle(t *testing.T) {
 		if !p.settleAll(&evaluator{free: []*contactSet{drawSet(t)}}) {
 			p.settle()
 		}
-		if got, want := slices.Sorted(slices.Values(p.account.flips)), slices.Sorted(slices.Values(twin.account.flips)); !slices.Equal(got, want) {
+		if got, want := slices.Sorted(slices.Values(p.account.state.flips)), slices.Sorted(slices.Values(twin.account.state.flips)); !slices.Equal(got, want) {
 			t.Fatalf("%d flips, one by one %d", len(got), len(want))
 		}
 		for slot := range testColumns {
@@ -58,7 +62,7 @@ func TestSettleAllAgreesWithSettle(t *testing.T) {
 				}
 			}
 		}
-		if len(p.marks) > 0 || p.changed != nil {
+		if p.marks.n > 0 || p.changed != 0 {
 			t.Fatal("marks are left")
 		}
 	})
@@ -67,7 +71,9 @@ func TestSettleAllAgreesWithSettle(t *testing.T) {
 // redefine draws a segment that may ask for those before it.
 func (p *piece) redefine(t *rapid.T, i int) {
 	for _, parent := range p.plan.segments[:i] {
-		parent.children = slices.DeleteFunc(parent.children, func(child int32) bool { return child == int32(i) })
+		for j := range parent.children {
+			parent.children[j].bits &^= 1 << i // all are in one word
+		}
 	}
 	n := drawNode(t, p, 2)
 	p.adoptParents(&n, i)
@@ -80,7 +86,7 @@ func (p *piece) adoptParents(n *node, child int) {
 		if at < 0 {
 			n.number = testColumns // nobody's
 		} else {
-			p.plan.segments[at].children = once(p.plan.segments[at].children, int32(child))
+			p.plan.segments[at].children = p.plan.segments[at].children.with(child)
 		}
 	}
 	for i := range n.kids {
@@ -88,7 +94,7 @@ func (p *piece) adoptParents(n *node, child int) {
 	}
 }
 
-func (p *piece) markEach(segments []int32) {
+func (p *piece) markEach(segments dependents) {
 	for contact := range p.contacts {
 		p.mark(uint32(contact), segments)
 	}
@@ -99,7 +105,7 @@ func (p *piece) twin() *piece {
 	twin := *p
 	twin.account = newAccount(newState(nil, nil, 0), acme)
 	twin.account.segments = p.account.segments
-	twin.contacts, twin.members, twin.marks = slices.Clone(p.contacts), slices.Clone(p.members), nil
+	twin.contacts, twin.members, twin.marks = slices.Clone(p.contacts), slices.Clone(p.members), markList{}
 	for slot := range twin.members {
 		twin.members[slot].words = slices.Clone(twin.members[slot].words)
 	}

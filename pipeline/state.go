@@ -26,9 +26,15 @@ type state struct {
 
 	apart int // Limits.Apart
 
-	phones   phones
-	due      due                            // scratch
-	sorter   keySorter                      // scratch
+	phones  phones
+	due     due             // scratch
+	sorter  keySorter       // scratch
+	flips   []uint64        // memberships of the account being settled that change: slot, number
+	on, off []uint32        // scratch
+	grown   []bitmaps.Event // scratch
+
+	freeBlocks *markBlock // of marks
+
 	seq      uint64                         // number of the commit in the making
 	inCommit []*account                     // those that it changes
 	publish  bool                           // whether changes are collected

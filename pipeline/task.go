@@ -309,7 +309,7 @@ func (t *Task) commit(ctx context.Context) error {
 // finish appends what the account's changes are to the changelog entry, and the
 // fragments that are to be deleted to the writes.
 func (a *account) finish(entry []byte, writes []bitmaps.Write) ([]byte, []bitmaps.Write) {
-	var events []bitmaps.Event
+	events := a.state.grown
 	for i, d := range a.grown {
 		at := a.grownIn[i]
 		events = append(events[:0], d.pending[d.logged:]...)
@@ -322,7 +322,7 @@ func (a *account) finish(entry []byte, writes []bitmaps.Write) ([]byte, []bitmap
 		}
 		a.emit(bitmaps.Op{Code: bitmaps.OpEvents, Series: byte(at.of), Day: int32(at.day), Events: events})
 	}
-	a.grown, a.grownIn = a.grown[:0], a.grownIn[:0]
+	a.grown, a.grownIn, a.state.grown = a.grown[:0], a.grownIn[:0], events
 	a.emitTitles(&a.messageTitles, false)
 	a.emitTitles(&a.listTitles, true)
 	for _, f := range a.deletes {
