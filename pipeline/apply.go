@@ -125,7 +125,7 @@ func (a *account) apply(op *bitmaps.Op) {
 		for b := range p.days {
 			for day := range p.days[b] {
 				if day < segment.Date(op.Day) {
-					delete(p.days[b], day)
+					p.dropDay(b, day)
 				}
 			}
 		}

@@ -198,7 +198,7 @@ func (p *piece) dropDays(oldest segment.Date) {
 			if day >= oldest {
 				continue
 			}
-			delete(p.days[b], day)
+			p.dropDay(b, day)
 			a.state.letGo(d)
 			at := [4]uint32{uint32(b), uint32(day), p.number}
 			a.delete(bitmaps.Field{Kind: bitmaps.Day, N: at})

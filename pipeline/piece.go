@@ -19,6 +19,7 @@ type piece struct {
 	contacts []contact
 	register []bitmaps.Register // parallel to contacts
 	days     [allSeries]byDay
+	latest   [allSeries]dayOf      // the set that was asked for last: records mostly come by their days
 	lists    map[uint32]*listPiece // by list number
 	members  columns
 	sendable column     // contacts that can be sent to
@@ -94,6 +95,9 @@ func (p *piece) of(contact uint32) uint32 { return p.number*bitmaps.PieceSize + 
 
 // day is the set of a series and a day, made if need be.
 func (p *piece) day(of series, day segment.Date) *daySet {
+	if latest := &p.latest[of]; latest.set != nil && latest.day == day {
+		return latest.set
+	}
 	if p.days[of] == nil {
 		p.days[of] = byDay{}
 	}
@@ -102,7 +106,19 @@ func (p *piece) day(of series, day segment.Date) *daySet {
 		d = newDaySet(of)
 		p.days[of][day] = d
 	}
+	p.latest[of] = dayOf{day, d}
 	return d
+}
+
+// dropDay lets go of a day.
+func (p *piece) dropDay(of int, day segment.Date) {
+	delete(p.days[of], day)
+	p.latest[of] = dayOf{}
+}
+
+type dayOf struct {
+	day segment.Date
+	set *daySet
 }
 
 func (p *piece) count(counter, contact uint32) uint32 {
