@@ -101,8 +101,8 @@ func (p *piece) blankMembers(c *contact) []int32 {
 	if members, ok := p.plan.blank[key]; ok {
 		return members
 	}
-	blank := newPiece(p.account, 0, p.plan)
-	blank.contacts = []contact{{facts: c.facts, country: c.country}}
+	blank := p.account.state.blankOn(p)
+	blank.contacts = append(blank.contacts[:0], contact{facts: c.facts, country: c.country})
 	var members []int32
 	for seg, planned := range p.plan.segments {
 		if planned.member.holds(blank, 0) {
@@ -110,8 +110,24 @@ func (p *piece) blankMembers(c *contact) []int32 {
 			members = append(members, int32(seg))
 		}
 	}
+	for _, seg := range members {
+		blank.members.flip(p.plan.segments[seg].slot, 0) // for the next
+	}
 	p.plan.blank[key] = members
 	return members
+}
+
+// blankOn is a piece that knows nobody, on the plan of another; the same one is
+// used for all.
+func (s *state) blankOn(p *piece) *piece {
+	if s.blank == nil {
+		s.blank = newPiece(p.account, 0, p.plan)
+	}
+	s.blank.account, s.blank.plan = p.account, p.plan
+	if more := len(p.plan.counters) - len(s.blank.counts); more > 0 {
+		s.blank.counts = append(s.blank.counts, make([][]uint32, more)...)
+	}
+	return s.blank
 }
 
 // announce puts the account's changed memberships into the changelog.

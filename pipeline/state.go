@@ -33,6 +33,7 @@ type state struct {
 	on, off []uint32        // scratch
 	grown   []bitmaps.Event // scratch
 
+	blank      *piece     // scratch
 	freeBlocks *markBlock // of marks
 
 	seq      uint64                         // number of the commit in the making
