@@ -54,6 +54,24 @@ func TestDefinitionsAreRightAtOnce(t *testing.T) {
 	}
 }
 
+// Contacts may be there before any segment is. What is said of them afterwards
+// takes them out of segments, too, that were composed for all of them at once.
+func TestContactsFromBeforeTheirSegments(t *testing.T) {
+	for _, apart := range []int{1, 200} {
+		w := newWorld(t, 1)
+		w.config.Limits.Apart = apart
+		w.contact("ann", "2015550123")
+		w.contact("bob", "")
+		w.settle()
+		w.segment("unknown", "all contacts where not opted in and not opted out")
+		w.segment("everybody", "all contacts")
+		w.expect("unknown", "ann bob")
+		w.consent(TopicOptedIn, "ann", "2026-11-15 11:00")
+		w.expect("unknown", "bob")
+		w.expect("everybody", "ann bob")
+	}
+}
+
 // Until every partition has composed it, a segment has no size and no members.
 func TestNoPartialAnswers(t *testing.T) {
 	w := newWorld(t, 3)

@@ -33,6 +33,10 @@ func (p *piece) settleAll(e *evaluator) bool {
 		}
 	}
 	e.give(members)
+	for i := range p.contacts { // those of before there were segments, too
+		c := &p.contacts[i]
+		c.settled = c.settled || c.facts.has(exists)
+	}
 	p.marks.clear(p.account.state)
 	p.changed = 0
 	return true
