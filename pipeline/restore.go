@@ -260,19 +260,24 @@ func (a *account) readBitmap(f bitmaps.Field, value []byte) error {
 	default:
 		for it := b.Iterator(); it.HasNext(); {
 			contact := it.Next()
-			c := &p.contacts[contact]
-			c.know(f.Name)
-			p.sendable.set(contact, c.facts.has(sendable))
+			p.know(contact, f.Name)
+			p.sendable.set(contact, p.contacts[contact].facts.has(sendable))
 		}
 	}
 	return nil
 }
 
-// know adds a stored fact.
-func (c *contact) know(name string) {
+// know adds a stored fact. Of two countries one is of before the contact moved,
+// and not written anew since. Which of them the changelog says, and perhaps does
+// not change by that; so both are written anew.
+func (p *piece) know(contact uint32, name string) {
+	c := &p.contacts[contact]
 	fact, isFact := factByName[name]
 	if !isFact {
-		c.country = countryByCode[name]
+		was := c.country
+		if c.country = countryByCode[name]; was != 0 {
+			p.dirtyFacts(0, was, c.country)
+		}
 		return
 	}
 	c.facts |= fact
