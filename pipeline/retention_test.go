@@ -91,7 +91,7 @@ func TestDaysLeave(t *testing.T) {
 		w.account(a)
 		w.writeDays(a, 8)
 	}
-	for hours := 0; hours <= 7*24; hours += 12 {
+	for hours := 0; hours <= 8*24; hours += 12 {
 		w.now = w.now.Add(12 * time.Hour)
 		w.settle()
 		w.follow()
