@@ -28,7 +28,7 @@
 //	c:CHUNK                 what 256 messages are called, and of when the record is that says so
 //	g:CHUNK                 what 256 lists are called, likewise
 //	f:FACT:PIECE            bitmap of a fact: exists, in, out, valid, or a country
-//	d:SERIES:DAY:PIECE      bitmap: contacts with such an event on that day; how many each message has
+//	d:DAY:PIECE             of each series the contacts with an event on that day, and how many each message has
 //	e:SERIES:DAY:PIECE:RUN  the events themselves, sorted runs
 //	l:LIST:PIECE            bitmap of a list's members
 //	t:LIST:CHUNK            registers of a list: when, member or not
@@ -42,5 +42,7 @@
 // of series 5 the number of the reason.
 //
 // A piece is 65,536 contact numbers, so that a bitmap of one is a single
-// roaring container of at most 8 KiB.
+// roaring container of at most 8 KiB in memory. At rest it is the gaps between
+// its numbers (gaps.go). A day has all series in one fragment, since a name and a
+// seal for each would take more than most of them do.
 package bitmaps

@@ -1,7 +1,6 @@
 package bitmaps
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -52,11 +51,9 @@ func (k Kind) numbers() int {
 	switch k {
 	case Meta:
 		return 0
-	case Day:
-		return 3
 	case Events:
 		return 4
-	case ListMembers, ListRegisters:
+	case Day, ListMembers, ListRegisters:
 		return 2
 	}
 	return 1
@@ -109,13 +106,7 @@ func ParseField(s string) (Field, error) {
 }
 
 // EncodeBitmap seals a bitmap of numbers below PieceSize.
-func EncodeBitmap(b *roaring.Bitmap) ([]byte, error) {
-	out := bytes.NewBuffer(sealed(int(b.GetSerializedSizeInBytes())))
-	if _, err := b.WriteTo(out); err != nil {
-		return nil, err
-	}
-	return seal(out.Bytes()), nil
-}
+func EncodeBitmap(b *roaring.Bitmap) []byte { return seal(appendContacts(sealed(0), b)) }
 
 // DecodeBitmap checks and reads what EncodeBitmap wrote. The result does not
 // alias data.
@@ -124,33 +115,67 @@ func DecodeBitmap(data []byte) (*roaring.Bitmap, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodeBitmap(payload)
+	r := reader{b: payload}
+	return r.contacts(), r.done()
 }
 
 // DayFragment is what a Day fragment holds.
 type DayFragment struct {
+	Seq    uint64      // the runs hold the events of changelog entries up to this one
+	Series []DaySeries // ascending
+}
+
+// DaySeries is what a day has of a series.
+type DaySeries struct {
+	Series   uint8 // below 8
 	Contacts *roaring.Bitmap
 	Runs     []int          // how many events each run of the Events fragments holds
 	Counts   []MessageCount // how many of them each message has, by message; nil: they are not counted
-	Seq      uint64         // the runs hold the events of changelog entries up to this one
+}
+
+// Of is what the day has of a series; nil: nothing.
+func (d *DayFragment) Of(series uint8) *DaySeries {
+	for i := range d.Series {
+		if d.Series[i].Series == series {
+			return &d.Series[i]
+		}
+	}
+	return nil
 }
 
 // MessageCount is how many events of a message there are.
 type MessageCount struct{ Message, Events uint32 }
 
+const (
+	seriesMask = 1<<3 - 1
+	isCounted  = 1 << 3
+	runsShift  = 4
+)
+
 // EncodeDay seals a Day fragment.
-func EncodeDay(d DayFragment) ([]byte, error) {
-	b := binary.AppendUvarint(sealed(16+int(d.Contacts.GetSerializedSizeInBytes())), d.Seq)
-	b = binary.AppendUvarint(b, uint64(len(d.Runs)))
+func EncodeDay(d DayFragment) []byte {
+	b := binary.AppendUvarint(sealed(64), d.Seq)
+	for i := range d.Series {
+		b = d.Series[i].append(b)
+	}
+	return seal(b)
+}
+
+// append writes how many runs there are with what series they are of, and whether
+// their events are counted; their sizes; the counts; and the contacts.
+func (d *DaySeries) append(b []byte) []byte {
+	head := uint64(len(d.Runs))<<runsShift | uint64(d.Series)
+	if d.Counts != nil {
+		head |= isCounted
+	}
+	b = binary.AppendUvarint(b, head)
 	for _, n := range d.Runs {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
-	b = appendCounts(b, d.Counts)
-	out := bytes.NewBuffer(b)
-	if _, err := d.Contacts.WriteTo(out); err != nil {
-		return nil, err
+	if d.Counts != nil {
+		b = appendCounts(b, d.Counts)
 	}
-	return seal(out.Bytes()), nil
+	return appendContacts(b, d.Contacts)
 }
 
 // DecodeDay checks and reads what EncodeDay wrote.
@@ -161,24 +186,38 @@ func DecodeDay(data []byte) (DayFragment, error) {
 	}
 	r := reader{b: payload}
 	d := DayFragment{Seq: r.uint()}
-	for range r.count() {
-		d.Runs = append(d.Runs, int(r.uint32()))
+	for len(r.b) > 0 {
+		of := r.daySeries()
+		if n := len(d.Series); n > 0 && of.Series <= d.Series[n-1].Series {
+			r.fail("order of series")
+		}
+		d.Series = append(d.Series, of)
 	}
-	d.Counts = r.counts()
-	if r.err != nil {
-		return d, r.err
-	}
-	d.Contacts, err = decodeBitmap(r.b)
-	return d, err
+	return d, r.done()
 }
 
-// appendCounts writes how many counts there are and one more, 0 if there is no
-// telling, and the counts.
-func appendCounts(b []byte, counts []MessageCount) []byte {
-	if counts == nil {
-		return binary.AppendUvarint(b, 0)
+func (r *reader) daySeries() DaySeries {
+	head := r.uint()
+	d := DaySeries{Series: uint8(head & seriesMask)}
+	runs := head >> runsShift
+	if runs > uint64(len(r.b)) {
+		r.fail("runs")
 	}
-	b = binary.AppendUvarint(b, uint64(len(counts))+1)
+	for range runs {
+		if r.err != nil {
+			break
+		}
+		d.Runs = append(d.Runs, int(r.uint32()))
+	}
+	if head&isCounted != 0 {
+		d.Counts = r.counts()
+	}
+	d.Contacts = r.contacts()
+	return d
+}
+
+func appendCounts(b []byte, counts []MessageCount) []byte {
+	b = binary.AppendUvarint(b, uint64(len(counts)))
 	last := uint32(0)
 	for _, c := range counts {
 		b = binary.AppendUvarint(b, uint64(c.Message-last))
@@ -190,12 +229,9 @@ func appendCounts(b []byte, counts []MessageCount) []byte {
 
 func (r *reader) counts() []MessageCount {
 	n := r.count()
-	if n == 0 {
-		return nil
-	}
-	counts := make([]MessageCount, 0, n-1)
+	counts := make([]MessageCount, 0, n)
 	last := uint64(0)
-	for i := range n - 1 {
+	for i := range n {
 		by := r.uint32()
 		if last += uint64(by); i > 0 && by == 0 || last > math.MaxUint32 {
 			r.fail("order of messages")
@@ -204,18 +240,4 @@ func (r *reader) counts() []MessageCount {
 		counts = append(counts, MessageCount{Message: uint32(last), Events: r.uint32()})
 	}
 	return counts
-}
-
-func decodeBitmap(payload []byte) (*roaring.Bitmap, error) {
-	b := roaring.New()
-	if err := b.UnmarshalBinary(payload); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
-	}
-	if err := b.Validate(); err != nil && !b.IsEmpty() {
-		return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
-	}
-	if b.GetSerializedSizeInBytes() != uint64(len(payload)) || (!b.IsEmpty() && b.Maximum() >= PieceSize) {
-		return nil, fmt.Errorf("%w: not the bitmap of one piece", ErrDamaged)
-	}
-	return b, nil
 }

@@ -9,7 +9,7 @@ import (
 
 // Format is the version of everything this package writes, and the only one
 // that it reads.
-const Format = 4
+const Format = 5
 
 // MaxValue caps the size of a stored value, in bytes.
 const MaxValue = 16 << 20

@@ -195,7 +195,7 @@ func (a *account) applyEvents(op *bitmaps.Op) {
 		if a.state.seq <= d.flushedAt {
 			continue
 		}
-		p.dirtyDay(d, of, day)
+		p.dirtyDay(d, day)
 		e.Contact = contact
 		d.add(e)
 		d.logged = len(d.pending)
@@ -248,7 +248,7 @@ func (a *account) applyForget(op *bitmaps.Op) {
 				} else if a.state.follows {
 					d.counts.Store(nil) // without reading there is no telling
 				}
-				p.dirtyDay(d, of, day)
+				p.dirtyDay(d, day)
 			}
 		}
 		if of.isBehaviour() {

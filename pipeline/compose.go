@@ -192,7 +192,7 @@ func (p *piece) moveDay(at int32, day segment.Date, d *daySet, by int) error {
 
 // dropDays lets go of the days before oldest.
 func (p *piece) dropDays(oldest segment.Date) {
-	a := p.account
+	a, gone := p.account, map[segment.Date]bool{}
 	for b := range p.days {
 		for day, d := range p.days[b] {
 			if day >= oldest {
@@ -200,11 +200,14 @@ func (p *piece) dropDays(oldest segment.Date) {
 			}
 			p.dropDay(b, day)
 			a.state.letGo(d)
-			at := [4]uint32{uint32(b), uint32(day), p.number}
-			a.delete(bitmaps.Field{Kind: bitmaps.Day, N: at})
+			at := dayField(series(b), day, p.number)
 			for run := range d.runs {
-				at[3] = uint32(run)
-				a.delete(bitmaps.Field{Kind: bitmaps.Events, N: at})
+				at.N[3] = uint32(run)
+				a.delete(at)
+			}
+			if !gone[day] {
+				gone[day] = true
+				a.delete(fragmentOf(at))
 			}
 		}
 	}

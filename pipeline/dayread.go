@@ -13,21 +13,21 @@ import (
 // to 64 KiB.
 const daysAtOnce = 64
 
-// dayTaker takes a day with as many of its runs as were asked for, and says how
-// many it has.
+// dayTaker takes the fragment of a day, with as many of a series' runs as were
+// asked for, and says how many it has.
 type dayTaker func(day bitmaps.Field, value []byte, runs [][]byte) (has int, err error)
 
-// readDays reads days of an account with all their events, given how many runs
-// each is thought to have. A day and its runs are read with one command, since
-// the owner goes on to merge runs. It is read again if it has more of them by
-// then.
+// readDays reads days of series of an account with all their events, given how
+// many runs each is thought to have. A day and its runs are read with one
+// command, since the owner goes on to merge runs. It is read again if it has more
+// of them by then.
 func readDays(ctx context.Context, store *bitmaps.Store, partition int32, account string, runs map[bitmaps.Field]int, take dayTaker) error {
 	for len(runs) > 0 {
 		var days []bitmaps.Field
 		var fields []string
 		for f, n := range runs {
 			days = append(days, f)
-			fields = append(append(fields, f.String()), runFields(f, n)...)
+			fields = append(append(fields, fragmentOf(f).String()), runFields(f, n)...)
 			if len(fields) >= daysAtOnce {
 				break
 			}
@@ -50,12 +50,18 @@ func readDays(ctx context.Context, store *bitmaps.Store, partition int32, accoun
 	return nil
 }
 
+// dayField is the first run of a series on a day, which stands for the day of the
+// series.
 func dayField(of series, day segment.Date, piece uint32) bitmaps.Field {
-	return bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{uint32(of), uint32(day), piece}}
+	return bitmaps.Field{Kind: bitmaps.Events, N: [4]uint32{uint32(of), uint32(day), piece}}
+}
+
+// fragmentOf is the fragment of a day that has, with others, what it has of a series.
+func fragmentOf(day bitmaps.Field) bitmaps.Field {
+	return bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{day.N[1], day.N[2]}}
 }
 
 func runFields(day bitmaps.Field, n int) (fields []string) {
-	day.Kind = bitmaps.Events
 	for i := range n {
 		day.N[3] = uint32(i)
 		fields = append(fields, day.String())
@@ -64,7 +70,7 @@ func runFields(day bitmaps.Field, n int) (fields []string) {
 }
 
 // decodeRuns reads the events of a day whose runs are all at hand.
-func decodeRuns(day *bitmaps.DayFragment, runs [][]byte) (events []bitmaps.Event, err error) {
+func decodeRuns(day *bitmaps.DaySeries, runs [][]byte) (events []bitmaps.Event, err error) {
 	for i, size := range day.Runs {
 		before := len(events)
 		if events, err = bitmaps.DecodeEvents(events, runs[i]); err != nil {
@@ -107,11 +113,19 @@ func (r *replica) readDays(ctx context.Context, account string, days ...bitmaps.
 			return 0, nil
 		}
 		day, err := bitmaps.DecodeDay(value)
-		if err != nil || len(day.Runs) > len(runs) {
-			return len(day.Runs), err
+		if err != nil {
+			return 0, err
 		}
-		events, err := decodeRuns(&day, runs)
+		has := day.Of(uint8(f.N[0]))
+		if has == nil {
+			stored[f] = storedDay{seq: day.Seq}
+			return 0, nil
+		}
+		if len(has.Runs) > len(runs) {
+			return len(has.Runs), nil
+		}
+		events, err := decodeRuns(has, runs)
 		stored[f] = storedDay{day.Seq, events}
-		return len(day.Runs), err
+		return len(has.Runs), err
 	})
 }

@@ -45,10 +45,10 @@ func (s *bits256) add(n uint32) (added bool) {
 func (s *bits256) remove(n uint32) { s[n/64%4] &^= 1 << (n % 64) }
 
 // dirtyDay queues a day's events, and the bitmap that goes with them.
-func (p *piece) dirtyDay(d *daySet, of series, day segment.Date) {
+func (p *piece) dirtyDay(d *daySet, day segment.Date) {
 	if !d.queued {
 		d.queued = true
-		p.account.dirty(bitmaps.Field{Kind: bitmaps.Events, N: [4]uint32{uint32(of), uint32(day), p.number}})
+		p.account.dirty(bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{uint32(day), p.number}})
 	}
 }
 

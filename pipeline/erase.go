@@ -117,7 +117,7 @@ func (p *piece) forgetEvents(contact uint32, until segment.Date) (remains bool, 
 
 func (p *piece) forgetDay(of series, day segment.Date, d *daySet, contact uint32) {
 	d.forget(contact)
-	p.dirtyDay(d, of, day)
+	p.dirtyDay(d, day)
 }
 
 // uncount takes a contact's events of a day out of the counters.

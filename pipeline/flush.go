@@ -140,7 +140,7 @@ func (q *flushQueue) take(seq uint64, entry int, now int64) (writes []bitmaps.Wr
 
 // encode appends a fragment as it is now.
 func (a *account) encode(writes []bitmaps.Write, f bitmaps.Field) ([]bitmaps.Write, error) {
-	value, err := []byte(nil), error(nil)
+	var value []byte
 	switch f.Kind {
 	case bitmaps.Meta:
 		value = a.encodeMeta()
@@ -165,20 +165,20 @@ func (a *account) encode(writes []bitmaps.Write, f bitmaps.Field) ([]bitmaps.Wri
 		value = bitmaps.EncodeComposed(int32(plan.today), plan.version)
 	case bitmaps.Fact:
 		a.pieces[f.N[0]].queued.removeFact(f.Name)
-		value, err = bitmaps.EncodeBitmap(a.pieces[f.N[0]].withFact(f.Name))
+		value = bitmaps.EncodeBitmap(a.pieces[f.N[0]].withFact(f.Name))
 	case bitmaps.Members:
-		value, err = a.encodeMembers(f)
+		value = a.encodeMembers(f)
 	case bitmaps.ListMembers:
 		l := a.pieces[f.N[1]].lists[f.N[0]]
 		l.queued = false
-		value, err = bitmaps.EncodeBitmap(l.members)
+		value = bitmaps.EncodeBitmap(l.members)
 	case bitmaps.ListRegisters:
 		value = a.encodeListRegisters(f)
-	case bitmaps.Events:
-		return a.encodeEvents(writes, f)
+	case bitmaps.Day:
+		return a.encodeDay(writes, f)
 	}
-	if value == nil || err != nil {
-		return writes, err
+	if value == nil {
+		return writes, nil
 	}
 	return append(writes, bitmaps.Write{Account: a.id, Field: f.String(), Value: value}), nil
 }
@@ -210,26 +210,48 @@ func (a *account) encodeListRegisters(f bitmaps.Field) []byte {
 	return bitmaps.EncodeListRegisters(p.lists[f.N[0]].registers.flush(from / listChunk))
 }
 
-func (a *account) encodeMembers(f bitmaps.Field) ([]byte, error) {
+func (a *account) encodeMembers(f bitmaps.Field) []byte {
 	p := a.pieces[f.N[0]]
 	slot, ok := a.slots[f.Name]
 	if !ok || slot >= len(p.members) {
-		return nil, nil // the segment is gone
+		return nil // the segment is gone
 	}
 	p.members[slot].dirty = false
 	return bitmaps.EncodeBitmap(roaring.FromDense(p.members[slot].words, true))
 }
 
-// encodeEvents writes a day's pending events as a run, merged with the runs
-// before it when these are due, or with all of them to leave out forgotten
-// contacts; and with it the fragment that says which runs there are.
-func (a *account) encodeEvents(writes []bitmaps.Write, f bitmaps.Field) ([]bitmaps.Write, error) {
-	p := a.pieces[f.N[2]]
-	of, day := series(f.N[0]), segment.Date(f.N[1])
-	d := p.days[of][day]
-	if d == nil {
+// encodeDay writes the pending events of all series of a day, and the fragment
+// that says which runs there are then.
+func (a *account) encodeDay(writes []bitmaps.Write, f bitmaps.Field) (_ []bitmaps.Write, err error) {
+	day, p := segment.Date(f.N[0]), a.pieces[f.N[1]]
+	fragment, changed := bitmaps.DayFragment{Seq: a.state.seq}, false
+	for of := range series(allSeries) {
+		d := p.days[of][day]
+		if d == nil {
+			continue
+		}
+		if d.queued {
+			changed = true
+			if writes, err = p.encodeEvents(writes, d, of, day); err != nil {
+				return writes, err
+			}
+		}
+		d.flushedAt = fragment.Seq
+		fragment.Series = append(fragment.Series, bitmaps.DaySeries{
+			Series: uint8(of), Contacts: d.bits, Runs: d.runs, Counts: d.storedCounts(),
+		})
+	}
+	if !changed { // it was written since it was queued, or has left
 		return writes, nil
 	}
+	return append(writes, bitmaps.Write{Account: a.id, Field: f.String(), Value: bitmaps.EncodeDay(fragment)}), nil
+}
+
+// encodeEvents writes the pending events of a series as a run, merged with the
+// runs before it when these are due, or with all of them to leave out forgotten
+// contacts.
+func (p *piece) encodeEvents(writes []bitmaps.Write, d *daySet, of series, day segment.Date) ([]bitmaps.Write, error) {
+	a := p.account
 	first, events, err := p.nextRun(d, of, day)
 	if err != nil {
 		return writes, err
@@ -237,7 +259,7 @@ func (a *account) encodeEvents(writes []bitmaps.Write, f bitmaps.Field) ([]bitma
 	if of.counted() {
 		d.countRuns(first, events)
 	}
-	runs := append([]int(nil), d.runs[:first]...)
+	runs, f := append([]int(nil), d.runs[:first]...), dayField(of, day, p.number)
 	if len(events) > 0 {
 		f.N[3] = uint32(first)
 		runs = append(runs, len(events))
@@ -248,11 +270,8 @@ func (a *account) encodeEvents(writes []bitmaps.Write, f bitmaps.Field) ([]bitma
 		f.N[3] = uint32(gone)
 		writes = append(writes, bitmaps.Write{Account: a.id, Field: f.String()})
 	}
-	d.runs, d.flushedAt = runs, a.state.seq
-	d.pending, d.logged, d.queued, d.forgotten = nil, 0, false, nil
-	f.Kind = bitmaps.Day
-	value, err := bitmaps.EncodeDay(bitmaps.DayFragment{Contacts: d.bits, Runs: d.runs, Counts: d.storedCounts(), Seq: d.flushedAt})
-	return append(writes, bitmaps.Write{Account: a.id, Field: f.String(), Value: value}), err
+	d.runs, d.pending, d.logged, d.queued, d.forgotten = runs, nil, 0, false, nil
+	return writes, nil
 }
 
 // nextRun is the place and the events of the run to write.

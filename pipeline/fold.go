@@ -164,7 +164,7 @@ func (p *piece) addEvent(d *daySet, of series, day segment.Date, row bitmaps.Eve
 	if d.table != nil {
 		a.state.loaded++
 	}
-	p.dirtyDay(d, of, day)
+	p.dirtyDay(d, day)
 }
 
 // countEvent moves the counters whose window has the day.

@@ -11,8 +11,8 @@ import (
 )
 
 // incoming is a partition of an export that is being put together in Redis,
-// beside the live state. It holds what is known of one account's contacts, and
-// writes the rest as it comes.
+// beside the live state. It holds what is known of one account's contacts and who
+// they are on each day, and writes the rest as it comes.
 type incoming struct {
 	held *bitmaps.Partition
 	// standings has the accounts and what their pieces stand for, and nothing else.
@@ -28,6 +28,7 @@ type incoming struct {
 	registers []bitmaps.Register
 	listed    map[bitmaps.Field][]bitmaps.ListRegister // by fragment
 	erasures  map[[16]byte]int64
+	days      map[bitmaps.Field]bitmaps.DayFragment
 
 	writes []bitmaps.Write
 	size   int // of writes, in bytes
@@ -142,6 +143,7 @@ func (n *incoming) begin(a *portable.Account) error {
 	n.messages, n.lists, n.reasons, n.contacts, n.registers = nil, nil, nil, nil, nil
 	n.titles = map[bitmaps.Kind]*titles{bitmaps.MessageTitles: {}, bitmaps.ListTitles: {}}
 	n.listed, n.erasures = map[bitmaps.Field][]bitmaps.ListRegister{}, map[[16]byte]int64{}
+	n.days = map[bitmaps.Field]bitmaps.DayFragment{}
 	return nil
 }
 
@@ -166,6 +168,7 @@ func (n *incoming) finish() error {
 	for f, registers := range n.listed {
 		n.write(f, bitmaps.EncodeListRegisters(registers))
 	}
+	n.writeDays()
 	if len(n.erasures) > 0 {
 		n.write(bitmaps.Field{Kind: bitmaps.Erasures}, bitmaps.EncodeErasures(n.erasures))
 	}

@@ -147,11 +147,7 @@ func (n *incoming) bitmap(r *portable.Reader, ref portable.Ref, f bitmaps.Field)
 		if at.N[0] = number; f.Kind == bitmaps.ListMembers {
 			at.N = [4]uint32{f.N[0], number}
 		}
-		value, err := bitmaps.EncodeBitmap(part)
-		if err != nil {
-			return err
-		}
-		n.write(at, value)
+		n.write(at, bitmaps.EncodeBitmap(part))
 	}
 	return nil
 }
@@ -215,8 +211,7 @@ func (n *incoming) day(d *portable.Day, r *portable.Reader) error {
 		return odd("account %s: the bitmap and the events of %s on %s differ", n.id, of, day)
 	}
 	for piece, part := range byPiece(contacts) {
-		f := bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{uint32(of), uint32(day), piece}}
-		if err := n.dayOf(f, part, rows[piece]); err != nil {
+		if err := n.dayOf(of, day, piece, part, rows[piece]); err != nil {
 			return err
 		}
 	}
@@ -234,21 +229,34 @@ func (n *incoming) possible(of series, identity uint64) bool {
 	return true
 }
 
-// dayOf writes the day of a piece: its events in runs, and what tells of them.
-func (n *incoming) dayOf(f bitmaps.Field, contacts *roaring.Bitmap, events []bitmaps.Event) error {
-	day := bitmaps.DayFragment{Contacts: contacts, Seq: n.held.Seq()}
-	if of := series(f.N[0]); of.counted() {
+// dayOf writes the events of a piece's day in runs, and notes what tells of them.
+func (n *incoming) dayOf(of series, day segment.Date, piece uint32, contacts *roaring.Bitmap, events []bitmaps.Event) error {
+	at := dayField(of, day, piece)
+	fragment := n.days[fragmentOf(at)]
+	if fragment.Of(uint8(of)) != nil {
+		return odd("account %s: %s on %s a second time", n.id, of, day)
+	}
+	stored := bitmaps.DaySeries{Series: uint8(of), Contacts: contacts}
+	if of.counted() {
 		d := newDaySet(of)
 		d.countRuns(0, events)
-		day.Counts = d.storedCounts()
+		stored.Counts = d.storedCounts()
 	}
 	for run := range slices.Chunk(events, fullRun) {
-		at := f
-		at.Kind, at.N[3] = bitmaps.Events, uint32(len(day.Runs))
+		at.N[3] = uint32(len(stored.Runs))
 		n.write(at, bitmaps.EncodeEvents(run))
-		day.Runs = append(day.Runs, len(run))
+		stored.Runs = append(stored.Runs, len(run))
 	}
-	value, err := bitmaps.EncodeDay(day)
-	n.write(f, value)
-	return err
+	fragment.Series = append(fragment.Series, stored)
+	n.days[fragmentOf(at)] = fragment
+	return nil
+}
+
+// writeDays writes the fragments of days, once all of their series are known.
+func (n *incoming) writeDays() {
+	for f, day := range n.days {
+		day.Seq = n.held.Seq()
+		slices.SortFunc(day.Series, func(x, y bitmaps.DaySeries) int { return int(x.Series) - int(y.Series) })
+		n.write(f, bitmaps.EncodeDay(day))
+	}
 }

@@ -205,16 +205,23 @@ func (a *account) readRegisters(f bitmaps.Field, value []byte) error {
 
 func (a *account) readDay(f bitmaps.Field, value []byte) error {
 	stored, err := bitmaps.DecodeDay(value)
-	if err != nil {
-		return err
+	for i := range stored.Series {
+		if err == nil {
+			err = a.readSeries(f, stored.Seq, &stored.Series[i])
+		}
 	}
-	of, day := series(f.N[0]), segment.Date(f.N[1])
-	if f.N[0] >= allSeries || !possible(day) {
-		return fmt.Errorf("%w: series %d on day %d", bitmaps.ErrDamaged, f.N[0], day)
+	return err
+}
+
+// readSeries puts what a day has of a series into the account.
+func (a *account) readSeries(f bitmaps.Field, seq uint64, stored *bitmaps.DaySeries) error {
+	of, day := series(stored.Series), segment.Date(f.N[0])
+	if of >= allSeries || !possible(day) {
+		return fmt.Errorf("%w: series %d on day %d", bitmaps.ErrDamaged, of, day)
 	}
-	p := a.restoredPiece(f.N[2])
+	p := a.restoredPiece(f.N[1])
 	d := p.day(of, day)
-	d.bits, d.runs, d.flushedAt = stored.Contacts, stored.Runs, stored.Seq
+	d.bits, d.runs, d.flushedAt = stored.Contacts, stored.Runs, seq
 	d.readCounts(of, stored.Counts)
 	for it := d.bits.Iterator(); it.HasNext(); {
 		contact := it.Next()

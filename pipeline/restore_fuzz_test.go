@@ -327,7 +327,9 @@ func near(f bitmaps.Field, fragment []byte) bool {
 	case bitmaps.ListRegisters:
 		registers, _ := bitmaps.DecodeListRegisters(resealed(fragment))
 		far = far || slices.ContainsFunc(registers, func(r bitmaps.ListRegister) bool { return r.Contact > farthest })
-	case bitmaps.Day, bitmaps.Events:
+	case bitmaps.Day:
+		return f.N[1] <= 3
+	case bitmaps.Events:
 		return f.N[2] <= 3
 	}
 	return !far

@@ -114,9 +114,14 @@ func (p *planted) number(contact string) uint32 {
 	return number
 }
 
-// dayField is the fragment of clicks on a day.
-func (p *planted) dayField(kind bitmaps.Kind, clock string) string {
-	return bitmaps.Field{Kind: kind, N: [4]uint32{uint32(segment.Clicked), uint32(p.day(clock))}}.String()
+// runField is the first run of clicks on a day.
+func (p *planted) runField(clock string) string {
+	return dayField(series(segment.Clicked), p.day(clock), 0).String()
+}
+
+// dayFragment is the fragment of a day.
+func (p *planted) dayFragment(clock string) string {
+	return bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{uint32(p.day(clock))}}.String()
 }
 
 func (p *planted) editBitmap(field string, contact uint32, on bool) {
@@ -128,36 +133,34 @@ func (p *planted) editBitmap(field string, contact uint32, on bool) {
 	} else {
 		b.Remove(contact)
 	}
-	value, err := bitmaps.EncodeBitmap(b)
-	p.must(err)
-	p.put(field, value)
+	p.put(field, bitmaps.EncodeBitmap(b))
 }
 
-func (p *planted) editDay(edit func(*bitmaps.DayFragment)) {
+// editDay edits what a day has of a series.
+func (p *planted) editDay(clock string, of series, edit func(*bitmaps.DaySeries)) {
 	p.t.Helper()
-	field := p.dayField(bitmaps.Day, "2026-11-01 10:00")
+	field := p.dayFragment(clock)
 	d, err := bitmaps.DecodeDay(p.get(field))
 	p.must(err)
-	edit(&d)
-	value, err := bitmaps.EncodeDay(d)
-	p.must(err)
-	p.put(field, value)
+	edit(d.Of(uint8(of)))
+	p.put(field, bitmaps.EncodeDay(d))
+}
+
+// editClicks edits the first day of clicks.
+func (p *planted) editClicks(edit func(*bitmaps.DaySeries)) {
+	p.t.Helper()
+	p.editDay("2026-11-01 10:00", series(segment.Clicked), edit)
 }
 
 // editEvents edits the first run of the day's events, and the day's count of them.
 func (p *planted) editEvents(edit func([]bitmaps.Event) []bitmaps.Event) {
 	p.t.Helper()
-	field := p.dayField(bitmaps.Events, "2026-11-01 10:00")
+	field := p.runField("2026-11-01 10:00")
 	events, err := bitmaps.DecodeEvents(nil, p.get(field))
 	p.must(err)
 	events = edit(events)
 	p.put(field, bitmaps.EncodeEvents(events))
-	p.editDay(func(d *bitmaps.DayFragment) { d.Runs[0] = len(events) })
-}
-
-// seriesField is the fragment of a series on a day.
-func (p *planted) seriesField(of series, clock string) string {
-	return bitmaps.Field{Kind: bitmaps.Day, N: [4]uint32{uint32(of), uint32(p.day(clock))}}.String()
+	p.editClicks(func(d *bitmaps.DaySeries) { d.Runs[0] = len(events) })
 }
 
 // editSeries edits the only event of some series that is of a contact.
@@ -184,15 +187,9 @@ func (p *planted) editTitles(field string, edit func([]bitmaps.Title)) {
 }
 
 // editCounts edits how many events of each message were sent on the day.
-func (p *planted) editCounts(edit func(*bitmaps.DayFragment)) {
+func (p *planted) editCounts(edit func(*bitmaps.DaySeries)) {
 	p.t.Helper()
-	field := p.seriesField(sentSeries, "2026-11-01 10:00")
-	d, err := bitmaps.DecodeDay(p.get(field))
-	p.must(err)
-	edit(&d)
-	value, err := bitmaps.EncodeDay(d)
-	p.must(err)
-	p.put(field, value)
+	p.editDay("2026-11-01 10:00", sentSeries, edit)
 }
 
 func (p *planted) editRegister(contact string, edit func(*bitmaps.Register)) {
@@ -248,16 +245,10 @@ var corruptions = []struct {
 	contact string
 }{
 	{"a bit in a day's bitmap", func(p *planted) {
-		p.editDay(func(d *bitmaps.DayFragment) { d.Contacts.Remove(p.number("c3")) })
+		p.editClicks(func(d *bitmaps.DaySeries) { d.Contacts.Remove(p.number("c3")) })
 	}, "day", "c3"},
 	{"a bit too many in a day's bitmap", func(p *planted) {
-		field := p.dayField(bitmaps.Day, "2026-11-08 10:00")
-		d, err := bitmaps.DecodeDay(p.get(field))
-		p.must(err)
-		d.Contacts.Add(p.number("c2"))
-		value, err := bitmaps.EncodeDay(d)
-		p.must(err)
-		p.put(field, value)
+		p.editDay("2026-11-08 10:00", series(segment.Clicked), func(d *bitmaps.DaySeries) { d.Contacts.Add(p.number("c2")) })
 	}, "day", "c2"},
 	{"an event removed", func(p *planted) {
 		p.editEvents(func(all []bitmaps.Event) []bitmaps.Event { return all[1:] })
@@ -309,7 +300,7 @@ var corruptions = []struct {
 		p.editSeries(optedOutOf, "2026-09-01 10:00", "c4", func(e *bitmaps.Event) { e.Contact = p.number("c5") })
 	}, "event", "c5"},
 	{"a lost day of opt-outs by message, counted as if it had never been", func(p *planted) {
-		p.lose(p.seriesField(optedOutOf, "2026-09-01 10:00"))
+		p.lose(p.dayFragment("2026-09-01 10:00"))
 	}, "day", "c7"},
 	{"why sending failed", func(p *planted) {
 		p.editSeries(failedFor, "2026-11-01 10:00", "c4", func(e *bitmaps.Event) { e.ID ^= 1 })
@@ -334,13 +325,13 @@ var corruptions = []struct {
 		p.editTitles("g:0", func(titles []bitmaps.Title) { titles[len(titles)-1] = bitmaps.Title{} })
 	}, "title", ""},
 	{"how many events a message has", func(p *planted) {
-		p.editCounts(func(d *bitmaps.DayFragment) { d.Counts[0].Events++ })
+		p.editCounts(func(d *bitmaps.DaySeries) { d.Counts[0].Events++ })
 	}, "count", ""},
 	{"a count of a message that was not sent", func(p *planted) {
-		p.editCounts(func(d *bitmaps.DayFragment) { d.Counts = append(d.Counts, bitmaps.MessageCount{Message: 1, Events: 1}) })
+		p.editCounts(func(d *bitmaps.DaySeries) { d.Counts = append(d.Counts, bitmaps.MessageCount{Message: 1, Events: 1}) })
 	}, "count", ""},
 	{"a lost piece, counted as if it had never been", func(p *planted) { p.lose("s:clicked:0") }, "member", "c7"},
-	{"a lost day, likewise", func(p *planted) { p.lose(p.dayField(bitmaps.Day, "2026-11-08 10:00")) }, "day", "c7"},
+	{"a lost day, likewise", func(p *planted) { p.lose(p.dayFragment("2026-11-08 10:00")) }, "day", "c7"},
 	{"a lost account, likewise", func(p *planted) {
 		p.redis.Del(acmeKey)
 		p.redis.Del(headOf0 + ":accounts")
@@ -377,7 +368,7 @@ var corruptions = []struct {
 		p.put("s:in:0", value)
 	}, "damaged", ""},
 	{"a lost piece", func(p *planted) { p.redis.HDel(acmeKey, "s:in:0") }, "damaged", ""},
-	{"a lost run of events", func(p *planted) { p.lose(p.dayField(bitmaps.Events, "2026-11-01 10:00")) }, "damaged", ""},
+	{"a lost run of events", func(p *planted) { p.lose(p.runField("2026-11-01 10:00")) }, "damaged", ""},
 }
 
 // TestVerifyFindsCorruption plants one after the other.

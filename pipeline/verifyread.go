@@ -98,7 +98,10 @@ func (s *stored) readFragments(ctx context.Context) error {
 				return a.read(f, value)
 			}
 			day, err := bitmaps.DecodeDay(value)
-			days[f] = len(day.Runs)
+			for i := range day.Series {
+				of := &day.Series[i]
+				days[dayField(series(of.Series), segment.Date(f.N[0]), f.N[1])] = len(of.Runs)
+			}
 			return err
 		})
 		if err == nil {
@@ -118,19 +121,25 @@ func (a *account) readEvents(f bitmaps.Field, value []byte, runs [][]byte) (has 
 		return 0, nil // dropped meanwhile
 	}
 	day, err := bitmaps.DecodeDay(value)
-	if err != nil || len(day.Runs) > len(runs) {
-		return len(day.Runs), err
-	}
-	events, err := decodeRuns(&day, runs)
 	if err != nil {
 		return 0, err
 	}
-	if err := a.readDay(f, value); err != nil {
+	of := day.Of(uint8(f.N[0]))
+	if of == nil {
+		return 0, nil
+	}
+	if len(of.Runs) > len(runs) {
+		return len(of.Runs), nil
+	}
+	events, err := decodeRuns(of, runs)
+	if err == nil {
+		err = a.readSeries(fragmentOf(f), day.Seq, of)
+	}
+	if err != nil {
 		return 0, err
 	}
-	d := a.pieces[f.N[2]].days[f.N[0]][segment.Date(f.N[1])]
-	d.load(events)
-	return len(day.Runs), nil
+	a.pieces[f.N[2]].days[f.N[0]][segment.Date(f.N[1])].load(events)
+	return len(of.Runs), nil
 }
 
 // replay applies the changelog to the fragments.
