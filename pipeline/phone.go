@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -73,6 +74,8 @@ func (p *phones) facts(phone []byte, region string) (valid bool, in country) {
 		if answer, sure := p.short(digits, international, region); sure {
 			return answer.valid, answer.in
 		}
+	} else if hopeless(phone) {
+		return false, 0
 	}
 	number, err := phonenumbers.Parse(string(phone), region)
 	if err != nil {
@@ -120,6 +123,20 @@ func (p *phones) plain(phone []byte) (digits []byte, international bool) {
 	return digits, international
 }
 
+// hopeless tells whether a phone has so few digits that it is none, like "n/a".
+func hopeless(phone []byte) bool {
+	digits := 0
+	for _, c := range phone {
+		switch {
+		case c >= utf8.RuneSelf:
+			return false // there are digits beyond ASCII
+		case c >= '0' && c <= '9':
+			digits++
+		}
+	}
+	return digits < shortestNational
+}
+
 // short is the short way from digits to what the library makes of them: its
 // steps, by its metadata. It is not sure in rare cases.
 func (p *phones) short(digits []byte, international bool, region string) (answer phoneAnswer, sure bool) {
@@ -128,7 +145,7 @@ func (p *phones) short(digits []byte, international bool, region string) (answer
 	}
 	national, calling, d := p.split(digits, international, region)
 	if d == nil {
-		return phoneAnswer{}, false
+		return phoneAnswer{}, international && national == nil && p.nowhere(digits, region)
 	}
 	stripped, sure := d.withoutPrefix(national)
 	if !sure {
@@ -138,8 +155,11 @@ func (p *phones) short(digits []byte, international bool, region string) (answer
 		national = stripped
 	}
 	c := p.callingCode(calling)
-	if c == nil || len(national) < shortestNational || len(national) > longestNational {
+	switch {
+	case c == nil:
 		return phoneAnswer{}, false
+	case len(national) < shortestNational || len(national) > longestNational:
+		return phoneAnswer{}, true
 	}
 	return c.judge(national), true
 }
@@ -180,6 +200,13 @@ func (p *phones) splitCalling(digits []byte) (national []byte, calling int, d *d
 		}
 	}
 	return nil, 0, nil
+}
+
+// nowhere tells whether digits after a plus that begin with no calling code lead
+// nowhere. The library tries again as if there were no plus.
+func (p *phones) nowhere(digits []byte, region string) bool {
+	d := p.dialling(region, 0)
+	return digits[0] != '0' && d != nil && !d.matches(digits, d.idd)
 }
 
 // dialling is how a region's numbers are dialled; nil: left to the library.

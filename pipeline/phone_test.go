@@ -47,6 +47,30 @@ func TestPhoneFactsAgreeWithTheLibrary(t *testing.T) {
 	}
 }
 
+// TestNoPhones takes what is none in ways that people and their systems have.
+func TestNoPhones(t *testing.T) {
+	rng, p := rand.New(rand.NewPCG(3, 3)), phones{}
+	parts := []string{"n/a", "-", "none", "+", " ", "ext", "7", "12", "tel:", ";phone-context=+1", ";ext=", "x", "000", "999", "#", "*", ".", "１", "00", "810", "011"}
+	short, all := 0, 0
+	for range some(20_000) {
+		var phone string
+		for n := rng.IntN(5); n > 0; n-- {
+			phone += parts[rng.IntN(len(parts))]
+		}
+		region := countryCodes[rng.IntN(len(countryCodes))]
+		checkPhone(t, &p, phone, region)
+		code := 200 + rng.IntN(800)
+		phone = fmt.Sprintf("+%d %d", code, rng.Int64N(1e8)*rng.Int64N(1e9))
+		checkPhone(t, &p, phone, region)
+		if all++; isShort(&p, phone, region) {
+			short++
+		}
+	}
+	if short < all*9/10 {
+		t.Errorf("only %d of %d codes and digits were read the short way", short, all)
+	}
+}
+
 func checkPhone(t *testing.T, p *phones, phone, region string) {
 	t.Helper()
 	valid, in := p.facts([]byte(phone), region)
