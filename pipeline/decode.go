@@ -91,7 +91,7 @@ type decoder struct {
 // time of an event has not been judged then.
 func (d *decoder) decode(r *consumers.Record, e *event) Code {
 	*e = event{} // for itself: an event that was made elsewhere would be copied
-	e.origin = origin{TopicPartition: r.TopicPartition, offset: r.Offset, time: r.Time}
+	e.origin.TopicPartition, e.origin.offset, e.origin.time = r.TopicPartition, r.Offset, r.Time
 	if r.Topic == TopicInbox {
 		if !firstStood(r, &e.origin) {
 			return BadHeaders

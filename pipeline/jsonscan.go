@@ -40,6 +40,8 @@ type object struct {
 	present fieldSet // not null
 	wrong   fieldSet // of a type other than theirs
 	long    fieldSet // of more than maxTextBytes
+
+	after [fieldCount + 1]guess // what comes after each field, and last of all first
 }
 
 // reset takes all fields away. What text holds of them is not looked at.
@@ -65,6 +67,18 @@ func fieldsOf(fields ...field) fieldSet {
 	return s
 }
 
+// setText takes a text for a field that is to be one.
+func (o *object) setText(f field, text []byte) {
+	bit := fieldSet(1) << f
+	o.present |= bit
+	o.wrong &^= bit
+	o.long &^= bit
+	o.text[f] = text
+	if len(text) > maxTextBytes {
+		o.long |= bit
+	}
+}
+
 // set takes a value; a later one of the same name replaces it.
 func (o *object) set(f field, kind byte, text []byte) {
 	bit := fieldSet(1) << f
@@ -78,10 +92,7 @@ func (o *object) set(f field, kind byte, text []byte) {
 	case f == fieldMember && (kind == 't' || kind == 'f'):
 		o.member = kind == 't'
 	case f != fieldMember && kind == '"':
-		o.text[f] = text
-		if len(text) > maxTextBytes {
-			o.long |= bit
-		}
+		o.setText(f, text)
 	default:
 		o.wrong |= bit
 	}

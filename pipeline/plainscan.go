@@ -11,62 +11,83 @@ import (
 // the bytes are JSON or not; what it accepts, parse reads alike. It looks at
 // eight bytes at a time.
 func (o *object) scan(data []byte) bool {
-	at, ok := skip(data, 0, '{')
-	if !ok {
+	at := skip(data, 0, '{')
+	if at < 0 {
 		return false
 	}
-	if end, ok := skip(data, at, '}'); ok {
+	if end := skip(data, at, '}'); end >= 0 {
 		return skipSpace(data, end) == len(data)
 	}
-	for {
-		if at, ok = skip(data, at, '"'); !ok {
-			return false
-		}
-		f, known, end := scanName(data, at)
-		if end < 0 {
-			return false
-		}
-		if at, ok = skip(data, end+1, ':'); !ok {
-			return false
-		}
-		if next, ok := skip(data, at, '"'); ok {
-			if end = textEnd(data, next); end < 0 {
+	for last := fieldCount; ; {
+		if g := &o.after[last]; g.stands(data, at) {
+			from := at + g.size
+			if at = textEnd(data, from); at < 0 {
 				return false
 			}
-			if known {
-				o.set(f, '"', data[next:end])
-			}
-			at = end + 1
-		} else {
-			kind, end := scanWord(data, at)
-			if end < 0 {
-				return false
-			}
-			if known {
-				o.set(f, kind, nil)
-			}
-			at = end
+			o.setText(g.field, data[from:at])
+			at, last = at+1, g.field
+		} else if at, last = o.scanMember(data, at, last); at < 0 {
+			return false
 		}
-		next, more := skip(data, at, ',')
-		if !more {
-			end, ok := skip(data, at, '}')
-			return ok && skipSpace(data, end) == len(data)
+		next := skip(data, at, ',')
+		if next < 0 {
+			end := skip(data, at, '}')
+			return end >= 0 && skipSpace(data, end) == len(data)
 		}
 		at = next
 	}
 }
 
-// skip passes over a character, and spaces before it.
-func skip(data []byte, at int, c byte) (int, bool) {
+// scanMember reads a name and its value, which come after the last known field.
+// The end is -1 if they are not plain.
+func (o *object) scanMember(data []byte, from int, last field) (end int, now field) {
+	name := skip(data, from, '"')
+	if name < 0 {
+		return -1, last
+	}
+	f, known, end := scanName(data, name)
+	if end < 0 {
+		return -1, last
+	}
+	value := skip(data, end+1, ':')
+	if value < 0 {
+		return -1, last
+	}
+	text := skip(data, value, '"')
+	if text < 0 {
+		kind, end := scanWord(data, value)
+		if known && end >= 0 {
+			o.set(f, kind, nil)
+			last = f
+		}
+		return end, last
+	}
+	if end = textEnd(data, text); end < 0 {
+		return -1, last
+	}
+	if known {
+		o.set(f, '"', data[text:end])
+		o.after[last].remember(data[from:text], f)
+		last = f
+	}
+	return end + 1, last
+}
+
+// skip passes over a character, and spaces before it. It is -1 if there is
+// another.
+func skip(data []byte, at int, c byte) int {
 	if at < len(data) && data[at] == c {
-		return at + 1, true
+		return at + 1
 	}
 	return skipSpaced(data, at, c)
 }
 
-func skipSpaced(data []byte, at int, c byte) (int, bool) {
+func skipSpaced(data []byte, at int, c byte) int {
 	at = skipSpace(data, at)
-	return at + 1, at < len(data) && data[at] == c
+	if at < len(data) && data[at] == c {
+		return at + 1
+	}
+	return -1
 }
 
 func skipSpace(data []byte, at int) int {
