@@ -1,5 +1,7 @@
 package consumers
 
+import "slices"
+
 // Batch is what one call of [Feed.Next] hands on. It and all that its records
 // refer to are valid until the next call.
 type Batch struct {
@@ -25,14 +27,25 @@ type NextOffset struct {
 // Moved says whether the batch holds anything new.
 func (b *Batch) Moved() bool { return len(b.Next) > 0 }
 
-// grow adds a record with any content.
-func (b *Batch) grow() *Record {
-	if n := len(b.Records); n < cap(b.Records) {
-		b.Records = b.Records[:n+1]
-	} else {
-		b.Records = append(b.Records, Record{})
+// grow adds a record with any content to a batch that may get so many.
+func (b *Batch) grow(most int) *Record {
+	n := len(b.Records)
+	if n == cap(b.Records) {
+		b.reserve(most)
 	}
-	return &b.Records[len(b.Records)-1]
+	b.Records = b.Records[:n+1]
+	return &b.Records[n]
+}
+
+// reserve makes room for more records. A batch that is not small gets it for all
+// at once: to grow by and by is to copy them several times.
+func (b *Batch) reserve(most int) {
+	const small, large = 256, 1 << 15
+	more := min(most, large)
+	if len(b.Records) < small {
+		more = min(more, max(len(b.Records), 1))
+	}
+	b.Records = slices.Grow(b.Records, more)
 }
 
 func (b *Batch) shrink() { b.Records = b.Records[:len(b.Records)-1] }

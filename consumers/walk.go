@@ -149,7 +149,7 @@ func (w *walker) endTransaction(body []byte) error {
 // records hands on records of the batch at hand.
 func (w *walker) records(b *Batch, l *limit) error {
 	for w.left > 0 && !l.reached() {
-		r := b.grow()
+		r := b.grow(l.records)
 		delta, n := w.head.decode(w.body, r)
 		if n < 0 || delta <= w.delta || delta > int64(w.head.lastDelta) {
 			b.shrink()
