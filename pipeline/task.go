@@ -98,6 +98,7 @@ type Task struct {
 	checkpoint     bitmaps.Checkpoint
 	checkpointSize int // bytes, in the last commit; it goes into the changelog too
 	decoder        decoder
+	event          event // of the record at hand
 
 	out      outbox
 	caughtUp bool // the definitions were read to their end for this batch
@@ -134,8 +135,7 @@ func (t *Task) Process(ctx context.Context, batch *consumers.Batch) error {
 
 // take decodes a record and folds it, or hands it on.
 func (t *Task) take(ctx context.Context, r *consumers.Record) error {
-	var e event
-	outcome, err := t.judge(ctx, r, &e)
+	outcome, err := t.judge(ctx, r, &t.event)
 	if err != nil {
 		return fmt.Errorf("%s offset %d: %w", r.TopicPartition, r.Offset, err)
 	}
