@@ -110,7 +110,7 @@ func TestScanTakesThePlainCase(t *testing.T) {
 // What was read before makes no difference to how an object is read: wherever
 // fields are guessed to be, and however close to the end.
 func TestScanGuesses(t *testing.T) {
-	fields := append([]string{"x", "", "message_names"}, fieldNames[:]...)
+	fields := []string{"x", "message_names", "account", "contact", "member", "at", "message_name"}
 	guessed := 0
 	rapid.Check(t, func(t *rapid.T) {
 		var before, after object
