@@ -1,6 +1,7 @@
 package consumers
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/produce"
+	"github.com/segmentio/kafka-go/protocol/rawproduce"
 )
 
 // Message is a record to write.
@@ -106,6 +108,8 @@ func (p *Producer) Write(ctx context.Context, messages []Message) ([]int64, erro
 // group sorts the messages' indexes by partition.
 func (p *Producer) group(ctx context.Context, messages []Message) (map[TopicPartition][]int, error) {
 	groups := map[TopicPartition][]int{}
+	var last TopicPartition
+	var run []int // messages for the same partition often follow each other
 	for i := range messages {
 		m := &messages[i]
 		tp := TopicPartition{m.Topic, m.Partition}
@@ -116,7 +120,16 @@ func (p *Producer) group(ctx context.Context, messages []Message) (map[TopicPart
 			}
 			tp.Partition = Partition(m.Key, n)
 		}
-		groups[tp] = append(groups[tp], i)
+		if tp != last || run == nil {
+			if run != nil {
+				groups[last] = run
+			}
+			last, run = tp, groups[tp]
+		}
+		run = append(run, i)
+	}
+	if run != nil {
+		groups[last] = run
 	}
 	return groups, nil
 }
@@ -241,23 +254,21 @@ func (w *partitionWrite) send(ctx context.Context, indexes []int) (int64, error)
 }
 
 func (w *partitionWrite) sendTo(ctx context.Context, broker int32, indexes []int) (int64, error) {
-	records := make([]kafka.Record, len(indexes))
-	for i, index := range indexes {
-		records[i] = w.messages[index].record()
-	}
+	set := newRecordSet(w.messages, indexes)
 	timeout := w.p.c.cfg.RequestTimeout
 	res, err := w.p.c.roundTrip(ctx, timeout, &produceRequest{
 		Acks:    int16(kafka.RequireAll),
 		Timeout: int32(timeout / 2 / time.Millisecond), // for the brokers, the rest is for the way
-		Topics: []produce.RequestTopic{{Topic: w.tp.Topic, Partitions: []produce.RequestPartition{{
+		Topics: []rawproduce.RequestTopic{{Topic: w.tp.Topic, Partitions: []rawproduce.RequestPartition{{
 			Partition: w.tp.Partition,
-			RecordSet: protocol.RecordSet{Version: 2, Records: kafka.NewRecordReader(records...)},
+			RecordSet: protocol.RawRecordSet{Reader: bytes.NewReader(set.b)},
 		}}}},
 		broker: broker,
 	})
 	if err != nil {
-		return 0, err
+		return 0, err // a request that was given up may still hold the set
 	}
+	set.release()
 	topics := res.(*produce.Response).Topics
 	if len(topics) != 1 || len(topics[0].Partitions) != 1 {
 		return 0, errors.New("the broker's answer does not name the partition")
@@ -267,12 +278,4 @@ func (w *partitionWrite) sendTo(ctx context.Context, broker int32, indexes []int
 		return 0, fmt.Errorf("%w %s", kafka.Error(answer.ErrorCode), answer.ErrorMessage)
 	}
 	return answer.BaseOffset, nil
-}
-
-func (m *Message) record() kafka.Record {
-	r := kafka.Record{Time: m.Time, Key: kafka.NewBytes(m.Key), Value: kafka.NewBytes(m.Value)}
-	for _, h := range m.Headers {
-		r.Headers = append(r.Headers, protocol.Header{Key: h.Key, Value: h.Value})
-	}
-	return r
 }

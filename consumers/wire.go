@@ -9,7 +9,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol/fetch"
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
 	"github.com/segmentio/kafka-go/protocol/metadata"
-	"github.com/segmentio/kafka-go/protocol/produce"
+	"github.com/segmentio/kafka-go/protocol/rawproduce"
 )
 
 // kafka-go encodes and decodes messages by reflection over their fields, so a
@@ -145,16 +145,19 @@ func (r *listOffsetsRequest) Broker(protocol.Cluster) (protocol.Broker, error) {
 	return toBroker(r.broker)
 }
 
-// produceRequest stands for kafka-go's, which goes to the leader that was cached
-// up to seconds ago.
+// produceRequest stands for kafka-go's request of encoded record sets, which goes
+// to the leader that was cached up to seconds ago.
 type produceRequest struct {
 	TransactionalID string
 	Acks            int16
 	Timeout         int32
-	Topics          []produce.RequestTopic
+	Topics          []rawproduce.RequestTopic
 
 	broker int32
 }
+
+// TypeKey has it encoded as kafka-go's.
+func (r *produceRequest) TypeKey() protocol.OverrideTypeKey { return protocol.RawProduceOverride }
 
 func (r *produceRequest) ApiKey() protocol.ApiKey { return protocol.Produce }
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/segmentio/kafka-go/protocol/fetch"
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
-	"github.com/segmentio/kafka-go/protocol/produce"
+	"github.com/segmentio/kafka-go/protocol/rawproduce"
 )
 
 // kafka-go encodes our requests by the positions of its own fields.
@@ -16,7 +16,7 @@ func TestRequestsHaveTheFieldsOfKafkaGo(t *testing.T) {
 	for _, pair := range [][2]any{
 		{fetchRequest{}, fetch.Request{}},
 		{listOffsetsRequest{}, listoffsets.Request{}},
-		{produceRequest{}, produce.Request{}},
+		{produceRequest{}, rawproduce.Request{}},
 	} {
 		ours, theirs := reflect.TypeOf(pair[0]), reflect.TypeOf(pair[1])
 		if ours.NumField() != theirs.NumField()+1 {
