@@ -74,7 +74,7 @@ func (c *Client) Producer(cfg ProducerConfig) *Producer {
 // all are acknowledged. Messages for one partition keep their order. What may
 // succeed later is retried until ctx ends or the timeout is over. After an
 // error, the offset of a message that was not acknowledged is -1; it may have
-// been written nevertheless.
+// been written nevertheless. Write does not keep the messages.
 func (p *Producer) Write(ctx context.Context, messages []Message) ([]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
 	defer cancel()

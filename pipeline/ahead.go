@@ -58,7 +58,9 @@ func (p *publisher) reconcile(t *Task) {
 	if len(p.ahead) == 0 {
 		return
 	}
-	p.pending = slices.DeleteFunc(p.pending, func(c Change) bool { _, told := p.ahead[c.whom()]; return told })
+	for i := range p.pending {
+		p.pending[i] = p.pending[i].without(func(w whom) bool { _, told := p.ahead[w]; return told })
+	}
 	for _, w := range slices.SortedFunc(maps.Keys(p.ahead), whom.compare) {
 		told := p.ahead[w]
 		is, known := t.isMember(w)
@@ -70,7 +72,7 @@ func (p *publisher) reconcile(t *Task) {
 		if is {
 			told.Change = "entered"
 		}
-		p.pending = append(p.pending, told)
+		p.pending = append(p.pending, runOf(told))
 	}
 	p.ahead = nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -25,8 +24,6 @@ type Change struct {
 	Contact string `json:"contact"`
 	Change  string `json:"change"` // entered or exited
 	Cause   string `json:"cause"`  // event, window, definition or replay
-
-	number uint32
 }
 
 var causeNames = map[bitmaps.Cause]string{
@@ -38,35 +35,46 @@ var causeNames = map[bitmaps.Cause]string{
 // was erased and came back within the commit has two numbers; if it is a member
 // as before, nothing changed.
 func (s *state) collect(a *account, op *bitmaps.Op) {
-	s.changes = slices.Grow(s.changes, len(op.On)+len(op.Off))
 	back := map[uint32]bool{}
+	exited := a.runOf(op, "exited", len(op.Off))
 	for _, number := range op.Off {
-		id := a.contacts.name(number)
-		if id == "" {
-			id = a.former[number]
-		}
-		if now, ok := a.contacts.lookup(id); ok && now != number {
+		id := a.idOf(number)
+		if now, ok := a.contacts.get(id); ok && now != number {
 			if _, on := slices.BinarySearch(op.On, now); on {
 				back[now] = true
 				continue
 			}
 		}
-		s.collectOne(a, op, number, id, "exited")
+		exited.add(number, id)
 	}
+	entered := a.runOf(op, "entered", len(op.On))
 	for _, number := range op.On {
-		if !back[number] {
-			s.collectOne(a, op, number, a.contacts.name(number), "entered")
+		if len(back) == 0 || !back[number] {
+			entered.add(number, a.idOf(number))
+		}
+	}
+	for _, r := range []changeRun{exited, entered} {
+		if r.len() > 0 {
+			s.changes = append(s.changes, r)
 		}
 	}
 }
 
-func (s *state) collectOne(a *account, op *bitmaps.Op, number uint32, contact, change string) {
-	if contact == "" {
-		contact = a.former[number]
+// runOf is a run with room for changes.
+func (a *account) runOf(op *bitmaps.Op, change string, n int) changeRun {
+	const idBytes = 12
+	return changeRun{
+		Change:  Change{Account: a.id, Segment: op.Name, Change: change, Cause: causeNames[op.Cause]},
+		numbers: make([]uint32, 0, n), names: make([]byte, 0, n*idBytes), ends: make([]uint32, 0, n),
 	}
-	s.changes = append(s.changes, Change{
-		Account: a.id, Segment: op.Name, Contact: contact, Change: change, Cause: causeNames[op.Cause], number: number,
-	})
+}
+
+// idOf is the id of a contact, also if the commit in the making erases it.
+func (a *account) idOf(number uint32) []byte {
+	if id := a.contacts.bytes(number); len(id) > 0 {
+		return id
+	}
+	return []byte(a.former[number])
 }
 
 // publisher writes changes to Kafka after their commit, in order, each at least
@@ -75,7 +83,7 @@ type publisher struct {
 	log       Log
 	partition int32
 	holds     func(ctx context.Context, seq uint64) error // whether Redis has the commit still
-	pending   []Change                                    // of commits in the middle of composing
+	pending   []changeRun                                 // of commits in the middle of composing
 	queue     chan published
 	room      *semaphore.Weighted // for changes in the queue
 	sending   []published         // taken from the queue, for the goroutine that publishes
@@ -89,7 +97,7 @@ type publisher struct {
 // published is what one commit has to tell.
 type published struct {
 	position progress
-	changes  []Change
+	changes  []changeRun
 }
 
 // publishWait bounds one attempt to publish.
@@ -104,7 +112,7 @@ const (
 
 // weight is the room that a commit's changes take; one that has more than fit
 // waits until it is alone.
-func (c *published) weight() int64 { return int64(min(len(c.changes), publishRoom)) }
+func (c *published) weight() int64 { return int64(min(countChanges(c.changes), publishRoom)) }
 
 func newPublisher(log Log, partition int32, holds func(context.Context, uint64) error) *publisher {
 	return &publisher{
@@ -145,20 +153,13 @@ func recallFormer(a *account, op *bitmaps.Op) {
 
 // take keeps the changes of a commit until they can be told.
 func (p *publisher) take(seq uint64, writer string, t *Task) {
-	var prefix string // that the changes of a segment have in common
 	for i := range t.state.changes {
-		c := &t.state.changes[i]
-		if i == 0 || c.Segment != t.state.changes[i-1].Segment || c.Account != t.state.changes[i-1].Account {
-			prefix = fmt.Sprintf("%s-%d/%s/%s/", writer, seq, c.Account, c.Segment)
-		}
-		c.ID = prefix + strconv.FormatUint(uint64(c.number), 10)
+		r := &t.state.changes[i]
+		r.ID = fmt.Sprintf("%s-%d/%s/%s/", writer, seq, r.Account, r.Segment)
 		p.last = seq
 	}
-	if len(p.pending) == 0 { // they may be many, so they are handed over
-		p.pending, t.state.changes = t.state.changes, nil
-		return
-	}
 	p.pending = append(p.pending, t.state.changes...)
+	clear(t.state.changes)
 	t.state.changes = t.state.changes[:0]
 }
 
@@ -273,11 +274,11 @@ const publishAtOnce = 5000
 
 // more takes what waits behind a commit along.
 func (p *publisher) more(first published) []published {
-	commits, changes := []published{first}, len(first.changes)
+	commits, changes := []published{first}, countChanges(first.changes)
 	for changes < publishAtOnce {
 		select {
 		case next := <-p.queue:
-			commits, changes = append(commits, next), changes+len(next.changes)
+			commits, changes = append(commits, next), changes+countChanges(next.changes)
 		default:
 			return commits
 		}
@@ -286,20 +287,20 @@ func (p *publisher) more(first published) []published {
 }
 
 func (p *publisher) write(ctx context.Context, commits []published) error {
+	w := changeWriter{partition: p.partition}
 	var messages []consumers.Message
-	var text []byte // of the messages
 	for _, commit := range commits {
-		for i := range commit.changes {
-			var m consumers.Message
-			m, text = p.message(&commit.changes[i], text)
-			if messages = append(messages, m); len(messages) < publishAtOnce {
-				continue
+		for r := range commit.changes {
+			w.begin(&commit.changes[r])
+			for i := range commit.changes[r].len() {
+				if messages = append(messages, w.message(i)); len(messages) < publishAtOnce {
+					continue
+				}
+				if err := p.tell(ctx, messages); err != nil {
+					return err
+				}
+				messages, w.text = messages[:0], w.text[:0]
 			}
-			if err := p.tell(ctx, messages); err != nil {
-				return err
-			}
-			// A request that was given up may still hold the text, so it is not used again.
-			messages, text = messages[:0], make([]byte, 0, len(text)+len(text)/8)
 		}
 	}
 	if err := p.tell(ctx, messages); err != nil {
@@ -330,40 +331,6 @@ func (p *publisher) remember(ctx context.Context, at progress) error {
 		{Topic: TopicProgress, Partition: p.partition, Key: []byte(publishedKey(p.partition)), Value: value},
 	})
 	return err
-}
-
-// message is a change as a message, whose key and value it appends to text.
-func (p *publisher) message(c *Change, text []byte) (consumers.Message, []byte) {
-	from := len(text)
-	text = append(append(append(text, c.Account...), '/'), c.Contact...)
-	value := len(text)
-	text = c.appendJSON(text)
-	return consumers.Message{
-		Topic: TopicSegmentChanges, Partition: p.partition, Key: text[from:value:value], Value: text[value:],
-	}, text
-}
-
-// appendJSON writes the change as json.Marshal does, which would take most of
-// the time of a segment that is new.
-func (c *Change) appendJSON(b []byte) []byte {
-	b = appendQuoted(append(b, `{"id":`...), c.ID)
-	b = appendQuoted(append(b, `,"account":`...), c.Account)
-	b = appendQuoted(append(b, `,"segment":`...), c.Segment)
-	b = appendQuoted(append(b, `,"contact":`...), c.Contact)
-	b = appendQuoted(append(b, `,"change":`...), c.Change)
-	b = appendQuoted(append(b, `,"cause":`...), c.Cause)
-	return append(b, '}')
-}
-
-// appendQuoted writes a string as JSON. What needs to be escaped is rare.
-func appendQuoted(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			quoted, _ := json.Marshal(s) // a string is always written
-			return append(b, quoted...)
-		}
-	}
-	return append(append(append(b, '"'), s...), '"')
 }
 
 // committed hands the changes of a commit on, unless it is in the middle of

@@ -40,7 +40,7 @@ type state struct {
 	inCommit []*account                     // those that it changes
 	publish  bool                           // whether changes are collected
 	forgot   bool                           // the commit in the making erases a contact
-	changes  []Change                       // of the commit in the making
+	changes  []changeRun                    // of the commit in the making
 	changed  [bitmaps.CauseReplay + 1]int64 // memberships in it, by cause
 	flush    flushQueue
 	loaded   int // events in tables

@@ -80,7 +80,8 @@ func (l Limits) withDefaults() Limits {
 
 // Log is where a task writes to.
 type Log interface {
-	// Write returns when every message is acknowledged by all replicas in sync.
+	// Write returns when every message is acknowledged by all replicas in sync. It
+	// keeps none of them.
 	Write(ctx context.Context, messages []consumers.Message) ([]int64, error)
 	// ReadAll calls fn with the records of a partition up to its end.
 	ReadAll(ctx context.Context, tp consumers.TopicPartition, from int64, fn func(*consumers.Record) error) (next int64, err error)
