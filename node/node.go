@@ -105,6 +105,8 @@ type Node struct {
 	rebuilds *semaphore.Weighted // one partition of a process at a time
 	turns    chan struct{}       // to compose for a new day: half of the processors
 
+	composing pipeline.Composing // for new definitions
+
 	mu     sync.Mutex
 	faults map[int32]error // of the tasks that can't go on, by partition
 	wrong  []string        // what else keeps the node from being ready
@@ -289,7 +291,7 @@ func (n *Node) serve(ctx context.Context, partition int32, feed *consumers.Feed)
 	cfg := pipeline.Config{
 		Partitions: n.kafka.partitions, Store: n.store, Log: n.kafka, Catalog: n.catalog, CatchUp: n.log.CaughtUp,
 		Now: time.Now, Publish: n.cfg.Publish, ScrubEvery: n.cfg.ScrubEvery, HistoryEvery: n.cfg.HistoryEvery,
-		Inputs: n.cfg.Inputs, Rebuilds: n.rebuilds, Turns: n.turns, Replays: n.replays, Opened: n.goesOn,
+		Inputs: n.cfg.Inputs, Rebuilds: n.rebuilds, Turns: n.turns, Composing: &n.composing, Replays: n.replays, Opened: n.goesOn,
 		Measured: n.measures.committed,
 	}
 	if n.cfg.API {

@@ -33,6 +33,7 @@ func (t *Task) composeAt(ctx context.Context, now int64) (worked bool, err error
 	t.state.now = now
 	t.noteDefinitions()
 	t.noteDays()
+	t.noteComposing(t.checkpoint.Definitions < t.composer.upTo && !t.composer.urgent)
 	cause, err := t.composeSome()
 	if err != nil {
 		return false, err
@@ -40,6 +41,7 @@ func (t *Task) composeAt(ctx context.Context, now int64) (worked bool, err error
 	settled := len(t.composer.queue) == 0 && t.checkpoint.Definitions < t.composer.upTo
 	if settled {
 		t.checkpoint.Definitions = t.composer.upTo
+		t.noteComposing(false)
 	}
 	if len(t.state.inCommit) == 0 && len(t.composer.dropped) == 0 && !settled && !t.forgets() {
 		return false, t.changes.committed(ctx, t)

@@ -149,6 +149,7 @@ func (t *Task) behindPublished() bool {
 func (t *Task) resume(ctx context.Context, anew bool) error {
 	told := t.memory.published
 	t.changes = newPublisher(t.Log, t.partition, t.holds)
+	t.changes.composing = t.Composing
 	t.changes.erasures = offsetOf(told.Offsets, TopicErasures, t.partition, 0)
 	if err := t.changes.readAhead(ctx, told.Changes); err != nil {
 		return err

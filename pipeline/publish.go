@@ -83,6 +83,7 @@ type publisher struct {
 	log       Log
 	partition int32
 	holds     func(ctx context.Context, seq uint64) error // whether Redis has the commit still
+	composing *Composing                                  // gives way to them; nil: to nobody
 	pending   []changeRun                                 // of commits in the middle of composing
 	queue     chan published
 	room      *semaphore.Weighted // for changes in the queue
@@ -287,6 +288,8 @@ func (p *publisher) more(first published) []published {
 }
 
 func (p *publisher) write(ctx context.Context, commits []published) error {
+	way, end := context.WithTimeout(ctx, giveWay)
+	defer end()
 	w := changeWriter{partition: p.partition}
 	var messages []consumers.Message
 	for _, commit := range commits {
@@ -296,6 +299,7 @@ func (p *publisher) write(ctx context.Context, commits []published) error {
 				if messages = append(messages, w.message(i)); len(messages) < publishAtOnce {
 					continue
 				}
+				p.composing.wait(way)
 				if err := p.tell(ctx, messages); err != nil {
 					return err
 				}
@@ -303,6 +307,7 @@ func (p *publisher) write(ctx context.Context, commits []published) error {
 			}
 		}
 	}
+	p.composing.wait(way)
 	if err := p.tell(ctx, messages); err != nil {
 		return err
 	}

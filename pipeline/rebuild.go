@@ -90,7 +90,8 @@ func (r *rebuild) open(ctx context.Context) error {
 	cfg := r.live
 	cfg.Store, cfg.Publish, cfg.Committed, cfg.Silent = cfg.Store.Beside(), false, nil, true
 	cfg.Replays, cfg.Measured = nil, nil
-	cfg.Turns = nil // it yields by resting, and to wait for a turn would look as if it were done
+	cfg.Composing = nil // it may take long
+	cfg.Turns = nil     // it yields by resting, and to wait for a turn would look as if it were done
 	if _, err := r.head(ctx); err != nil {
 		return err
 	}

@@ -94,6 +94,7 @@ func (t *Task) run(ctx context.Context, feed *consumers.Feed, watermarks Waterma
 	work, end := lingering(ctx)
 	defer end()
 	defer t.endTurn()
+	defer t.noteComposing(false)
 	reported := time.Time{}
 	for ctx.Err() == nil {
 		defined := t.Catalog.Changed()

@@ -54,6 +54,9 @@ type Config struct {
 	// new day at the same time, so that the records of others find a processor.
 	// Nil: all may.
 	Turns chan struct{}
+	// Composing has those that publish give way to those of the process that
+	// compose for new definitions. Nil: they don't.
+	Composing *Composing
 }
 
 // Limits are sizes that bound a task's memory and its commits. Zero values mean
@@ -105,6 +108,7 @@ type Task struct {
 	caughtUp bool // the definitions were read to their end for this batch
 	entry    []byte
 	composer composer
+	noted    bool // in Config.Composing
 	changes  *publisher
 	memory   memory
 	audited  []string    // accounts still to be looked at

@@ -39,7 +39,7 @@ func (t *task) open(ctx context.Context) (*session, error) {
 	s.config = pipeline.Config{
 		Partitions: partitions, Store: s.store, Log: kafkaLog{c, c.Producer(consumers.ProducerConfig{})},
 		Catalog: d.Catalog, CatchUp: d.log.CaughtUp, Now: t.now, Publish: t.Publish,
-		Turns: pipeline.NewTurns(),
+		Turns: pipeline.NewTurns(), Composing: new(pipeline.Composing),
 	}
 	if s.redis == nil {
 		// What is not stored can't be read back: everything stays in memory.
