@@ -190,7 +190,7 @@ func (a *account) applyEvents(op *bitmaps.Op) {
 	for _, e := range op.Events {
 		p, contact := a.restoredAt(e.Contact)
 		d := p.day(of, day)
-		d.bits.Add(contact)
+		first := d.bits.CheckedAdd(contact)
 		p.contacts[contact].did(of, day)
 		if a.state.seq <= d.flushedAt {
 			continue
@@ -201,6 +201,9 @@ func (a *account) applyEvents(op *bitmaps.Op) {
 		d.logged = len(d.pending)
 		if a.state.follows {
 			d.count(e.Message)
+			if !first {
+				d.again(contact)
+			}
 			a.state.arrived(d)
 		}
 	}
@@ -242,6 +245,7 @@ func (a *account) applyForget(op *bitmaps.Op) {
 				last = max(last, day)
 			default:
 				d.forget(contact)
+				d.times.Store(nil) // without reading there is no telling
 				d.arrivedAll(a.state.seq)
 				if a.state.seq <= d.flushedAt {
 					d.forgotten = nil // the runs were rewritten since

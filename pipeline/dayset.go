@@ -28,6 +28,9 @@ type daySet struct {
 	// of a state that is followed all. Nil: not known, or of a series that is not
 	// counted. Readers of a state that is followed may set it, under its read lock.
 	counts atomic.Pointer[messageCounts]
+	// How often contacts have an event, of a state that is followed. Nil: not known.
+	// Readers may set it likewise.
+	times atomic.Pointer[dayTimes]
 }
 
 // arrival says how many pending events came with a commit.

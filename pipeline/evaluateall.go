@@ -9,6 +9,7 @@ type evaluator struct {
 	piece  *piece
 	leaves map[leaf]*contactSet // that were asked for
 	free   []*contactSet        // to be used again
+	times  bool                 // days know how often, so that events are counted without a counter's counts
 }
 
 // leaf is a condition that stays as it is while a piece is evaluated, so that
@@ -44,6 +45,10 @@ func (e *evaluator) leaf(n *node) *contactSet {
 		key.countries = *n.countries
 	}
 	s := e.leaves[key]
+	if s == nil && n.op == opFact {
+		e.putFacts()
+		s = e.leaves[key]
+	}
 	if s == nil {
 		s = e.take()
 		e.putLeaf(s, n)
@@ -95,8 +100,6 @@ func (e *evaluator) put(s *contactSet, n *node) {
 func (e *evaluator) putLeaf(s *contactSet, n *node) {
 	p := e.piece
 	switch n.op {
-	case opFact:
-		s.putFact(p.contacts, n.facts)
 	case opCountry:
 		s.putCountries(p.contacts, n.countries)
 	case opSince:
@@ -136,16 +139,6 @@ func bit(is bool) (b uint64) {
 }
 
 // Each of these loops makes a word at a time, in a register.
-
-func (s *contactSet) putFact(contacts []contact, f facts) {
-	for w := range s {
-		of, word := block(contacts, w), uint64(0)
-		for i := range of {
-			word |= bit(of[i].facts&f != 0) << (i & 63)
-		}
-		s[w] = word
-	}
-}
 
 func (s *contactSet) putCountries(contacts []contact, in *[4]uint64) {
 	for w := range s {

@@ -31,6 +31,56 @@ func TestEvaluatorAgreesWithHolds(t *testing.T) {
 	})
 }
 
+// How often somebody has an event is counted as if one went through the events,
+// some of which came after the days were read.
+func TestTimesAreThoseOfEvents(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, rng := drawPiece(t), drawRandom(t)
+		counts := make([]uint32, len(p.contacts))
+		for day := range segment.Date(testDays) {
+			d := p.day(series(segment.Clicked), 100+day)
+			d.bits.Clear()
+			var read []bitmaps.Event
+			clicks := 0
+			if len(p.contacts) > 0 {
+				clicks = rng.IntN(4 * len(p.contacts))
+			}
+			for i := range clicks {
+				contact := uint32(rng.IntN(1 + rng.IntN(len(p.contacts)))) // some often
+				if day > 0 {
+					counts[contact]++
+				}
+				first := d.bits.CheckedAdd(contact)
+				switch {
+				case i < clicks/2:
+					read = append(read, bitmaps.Event{Contact: contact})
+				case i == clicks/2:
+					d.times.Store(timesOf(read))
+					fallthrough
+				default:
+					if !first {
+						d.again(contact)
+					}
+				}
+			}
+			if d.times.Load() == nil {
+				d.times.Store(timesOf(read))
+			}
+		}
+		window := &counter{key: counterKey{behaviour: segment.Clicked}, from: 101, to: 110}
+		e, s := &evaluator{times: true}, new(contactSet)
+		for _, k := range []uint32{1, 2, 3, 7, 8, 30, 1000, 10_000} {
+			e.begin(p)
+			e.putTimes(s, window, k)
+			for contact, n := range counts {
+				if got := s.has(uint32(contact)); got != (n >= k) {
+					t.Fatalf("%d clicks of contact %d are at least %d: %v", n, contact, k, got)
+				}
+			}
+		}
+	})
+}
+
 func (s *contactSet) has(contact uint32) bool { return s[contact/64]>>(contact%64)&1 == 1 }
 
 // Sets count, and yield, what they hold.

@@ -6,6 +6,8 @@ import "math/bits"
 func (e *evaluator) putCount(s *contactSet, n *node) {
 	c := e.piece.plan.counters[n.number]
 	switch {
+	case e.times && c.isTimes():
+		e.putTimes(s, c, n.k)
 	case c.takesEvents():
 		s.putAtLeast(e.piece.counts[n.number], n.k)
 	case n.k == 1:
@@ -31,16 +33,22 @@ func (e *evaluator) eachDay(window *counter, do func(*contactSet)) {
 // putDays makes it the set of those who have an event on at least k days. The
 // days of all contacts are counted at once, in binary: digits[i] has everybody's 2^i.
 func (e *evaluator) putDays(s *contactSet, window *counter, k uint32) {
-	digits := make([]*contactSet, bits.Len(uint(len(e.piece.days[window.key.behaviour]))))
-	for i := range digits {
-		digits[i] = e.take()
-		clear(digits[i][:])
-	}
+	digits := e.digits(uint64(len(e.piece.days[window.key.behaviour])))
 	e.eachDay(window, func(day *contactSet) { increment(digits, day) })
 	s.putCounted(digits, k)
 	for _, d := range digits {
 		e.give(d)
 	}
+}
+
+// digits are as many as it takes to count so far, all of them zero.
+func (e *evaluator) digits(most uint64) []*contactSet {
+	digits := make([]*contactSet, bits.Len64(most))
+	for i := range digits {
+		digits[i] = e.take()
+		clear(digits[i][:])
+	}
+	return digits
 }
 
 // increment adds one for each contact of the set.

@@ -349,6 +349,9 @@ func (c *counter) covers(day segment.Date) bool { return c.from <= day && day <=
 // takesEvents tells whether it takes more than to know who has an event on a day.
 func (c *counter) takesEvents() bool { return !c.key.days || c.messages != nil }
 
+// isTimes tells whether it counts events of whatever message.
+func (c *counter) isTimes() bool { return !c.key.days && c.messages == nil }
+
 // counts tells whether events of the message are counted.
 func (c *counter) counts(message uint32) bool {
 	return c.messages == nil || slices.Contains(c.messages, message)

@@ -60,6 +60,45 @@ func TestPreviewWhileTheStateMoves(t *testing.T) {
 	}
 }
 
+// A day's events are read once: the replica counts on from there, until a contact
+// of the day is erased.
+func TestPreviewReadsEventsOnce(t *testing.T) {
+	w := newWorld(t, 1)
+	w.config.Limits = Limits{Changelog: 1, Flush: 1 << 20}
+	people(w)
+	w.settle()
+	w.follow()
+	preview := func(what string, reads bool, want int64) {
+		t.Helper()
+		asked := false
+		w.others = func(*process) { asked = true }
+		w.fuse, w.fate = 1, meanwhile
+		p, err := w.previewOf("all contacts where clicked at least 2 times in last 40 days", "")
+		w.fuse = 0
+		if w.must(err); p.Size != want || asked != reads {
+			t.Errorf("%s: %d clicked twice, want %d; Redis was asked: %v", what, p.Size, want, asked)
+		}
+	}
+	click := func(contact, at string) {
+		w.behaviour(TopicClicked, contact, "m-3", at)
+		w.settle()
+		w.follow()
+	}
+	preview("the first time", true, 1) // dan
+	preview("again", false, 1)
+	click("ann", "2026-11-12 11:00")
+	preview("once more on a day with a click", false, 2)
+	click("bob", "2026-10-16 11:00")
+	preview("for the first time", false, 2)
+	click("bob", "2026-10-16 12:00")
+	preview("for the second time", false, 3)
+	w.write(TopicContacts, 0, acme+"/ann", nil)
+	w.settle()
+	w.follow()
+	preview("without ann", true, 2)
+	preview("and again", false, 2)
+}
+
 // Overlap is with the segment as it is defined now, and only once it is composed.
 func TestOverlap(t *testing.T) {
 	w := newWorld(t, 3)

@@ -15,7 +15,8 @@ func (s storedDays) missing(p *piece, plan *plan) (missing []dayKey) {
 	return missing
 }
 
-// countedDays are the days of which a plan asks for more than who has an event.
+// countedDays are the days of which a plan asks for more than who has an event,
+// and that don't know it.
 func (p *piece) countedDays(plan *plan) map[dayKey]*daySet {
 	days := map[dayKey]*daySet{}
 	for _, c := range plan.counters {
@@ -23,7 +24,7 @@ func (p *piece) countedDays(plan *plan) map[dayKey]*daySet {
 			continue
 		}
 		for day, d := range p.days[c.key.behaviour] {
-			if c.covers(day) {
+			if c.covers(day) && (!c.isTimes() || d.times.Load() == nil) {
 				days[dayKey{p, series(c.key.behaviour), day}] = d
 			}
 		}
@@ -53,7 +54,7 @@ func (c *previewer) onPlan(p *piece, next *plan) (*piece, error) {
 		return nil, err
 	}
 	for at, counter := range next.counters {
-		if !counter.takesEvents() {
+		if !counter.takesEvents() || counter.isTimes() {
 			continue // its days are asked
 		}
 		if err := scratch.moveWindow(int32(at), 0, -1); err != nil {
@@ -64,6 +65,7 @@ func (c *previewer) onPlan(p *piece, next *plan) (*piece, error) {
 }
 
 // setEvents gives a piece that shares its days some of its own, with their events.
+// Days that were read know from then on how often contacts have one.
 func (c *previewer) setEvents(scratch *piece, days map[dayKey]*daySet) error {
 	if len(days) == 0 {
 		return nil
@@ -77,7 +79,12 @@ func (c *previewer) setEvents(scratch *piece, days map[dayKey]*daySet) error {
 			delete(c.stored, day) // to be read again
 			return err
 		}
-		scratch.days[day.of][day.day] = &daySet{bits: d.bits, table: newEventTable(events)}
+		if d.times.Load() == nil {
+			d.times.Store(timesOf(events))
+		}
+		own := &daySet{bits: d.bits, table: newEventTable(events)}
+		own.times.Store(d.times.Load())
+		scratch.days[day.of][day.day] = own
 	}
 	return nil
 }

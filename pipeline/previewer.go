@@ -18,6 +18,7 @@ type previewer struct {
 }
 
 func (c *previewer) run() error {
+	c.times = true
 	for number, more := 0, true; more; number++ {
 		c.stored = storedDays{}
 		err := c.replica.retrying(c.ctx, func() (err error) {
