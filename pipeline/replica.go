@@ -83,8 +83,10 @@ func (r *replica) Run(ctx context.Context) error {
 }
 
 // follow reads the partition, or what was committed since, for which it waits.
+// It reads all of it again where a preview found it damaged: the owner may have
+// mended that with a commit that is like any other.
 func (r *replica) follow(ctx context.Context, wait time.Duration) (err error) {
-	if r.loaded {
+	if r.loaded && !r.troubled() {
 		err = r.step(ctx, wait)
 	} else {
 		err = r.load(ctx)
@@ -125,6 +127,12 @@ func (r *replica) damaged(ctx context.Context, damage error) {
 	if err != nil && ctx.Err() == nil {
 		slog.Warn("reporting damage failed", "partition", r.partition, "err", err)
 	}
+}
+
+func (r *replica) troubled() bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.trouble != ""
 }
 
 // load reads the partition from Redis.
