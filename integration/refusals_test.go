@@ -170,7 +170,7 @@ func (s *refusing) withoutScripts() (end func()) {
 // loading starts Redis again with the data that it had, which it takes a while
 // to read.
 func (s *refusing) loading() (end func()) {
-	slowly := "key-load-delay 200000\nloading-process-events-interval-bytes 1024\n"
+	slowly := "key-load-delay 600000\nloading-process-events-interval-bytes 1024\n"
 	must(s.t, os.WriteFile(s.keeping.config, []byte(slowly), 0o600))
 	_ = s.redisClient().ShutdownSave(s.t.Context()).Err() // the connection ends instead of an answer
 	loaded := make(chan error, 1)
