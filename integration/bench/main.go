@@ -82,8 +82,8 @@ Kafka and Redis are started as for the tests. Of the rivals it uses what it find
   PostgreSQL   initdb in PATH or /usr/lib/postgresql/*/bin (Debian: apt-get install postgresql); run as postgres if this is root
   ClickHouse   a Python with chdb: python3, or $CHDB_PYTHON (python3 -m venv DIR; DIR/bin/pip install chdb; CHDB_PYTHON=DIR/bin/python)
 
-On 2 cores that had ten times as much other work -quick took 2 to 5 minutes for three or four sections, and the default 18 for reading,
-redis, scale and growth. -full was not run whole; its large account alone, 14 million records, took 7 until it was in Redis.
+On 2 cores with nothing else to do all sections but tiny took 12 minutes with -rounds 2 -seconds 10 -large 1000000. Beside ten times
+as much other work -full -rounds 1 took an hour.
 
 `)
 	flag.PrintDefaults()
